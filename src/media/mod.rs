@@ -1,0 +1,1 @@
+//! Opening video files: probe, demux, colour and layout metadata.

@@ -1,0 +1,1 @@
+//! VP9 through libvpx: encoder, decoder, and the colour + alpha pair.

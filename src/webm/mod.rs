@@ -1,0 +1,1 @@
+//! EBML and WebM: primitives, reader, muxer.
