@@ -39,3 +39,6 @@ pub mod rvm;
 pub mod engine;
 
 pub mod software;
+
+#[doc(hidden)]
+pub mod testing;
