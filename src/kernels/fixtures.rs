@@ -15,6 +15,16 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
+
+    /// Uniform in [0, 1).
+    pub(crate) fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    /// About normal, deviation 1 (sum of twelve uniforms).
+    pub(crate) fn normal(&mut self) -> f32 {
+        (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
+    }
 }
 
 /// What the samples of a picture hold.
@@ -103,4 +113,15 @@ pub(crate) fn rgb_f64(colour: Colour, depth: u8, [y, u, v]: [f64; 3]) -> [f64; 3
     let red = luma + 2.0 * (1.0 - kr) * cr;
     let blue = luma + 2.0 * (1.0 - kb) * cb;
     [red, (luma - kr * red - kb * blue) / (1.0 - kr - kb), blue]
+}
+
+/// Codes of RGB in f64, not rounded; the inverse of [`rgb_f64`] at 8 bits.
+pub(crate) fn codes_f64(colour: Colour, [red, green, blue]: [f64; 3]) -> [f64; 3] {
+    let (kr, kb) = colour.matrix.luma_weights();
+    let luma = kr * red + (1.0 - kr - kb) * green + kb * blue;
+    let (cb, cr) = ((blue - luma) / 2.0 / (1.0 - kb), (red - luma) / 2.0 / (1.0 - kr));
+    match colour.range {
+        Range::Limited => [16.0 + 219.0 * luma, 128.0 + 224.0 * cb, 128.0 + 224.0 * cr],
+        Range::Full => [255.0 * luma, 128.0 + 255.0 * cb, 128.0 + 255.0 * cr],
+    }
 }

@@ -13,6 +13,7 @@
 pub mod bilinear;
 mod check;
 pub mod colour;
+pub mod compose;
 mod error;
 pub mod sample;
 
