@@ -12,3 +12,8 @@
 
 pub mod ebml;
 pub mod ids;
+pub mod muxer;
+pub mod reader;
+
+#[cfg(test)]
+mod tests;

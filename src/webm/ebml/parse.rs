@@ -8,7 +8,7 @@
 
 use super::{Error, vint};
 use crate::webm::ids::{self, Id};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 /// Longest ID of Matroska (EBMLMaxIDLength).
 const MAX_ID_LENGTH: usize = 4;
@@ -63,6 +63,12 @@ struct Enclosing {
     end: Option<u64>,
 }
 
+impl Enclosing {
+    fn new(element: Element) -> Self {
+        Self { element, end: element.size_bytes.and_then(|size| element.data_at_byte.checked_add(size)) }
+    }
+}
+
 /// The parser. Give it a `BufReader`: headers are read in small pieces.
 #[derive(Debug)]
 pub struct Parser<R> {
@@ -87,10 +93,7 @@ impl<R: Read> Parser<R> {
     /// `parent`.
     pub fn resume(input: R, limits: Limits, position: u64, parent: Option<Element>) -> Self {
         let mut open = Vec::with_capacity(limits.depth);
-        open.extend(parent.map(|element| Enclosing {
-            element,
-            end: element.size_bytes.and_then(|size| element.data_at_byte.checked_add(size)),
-        }));
+        open.extend(parent.map(Enclosing::new));
         Self { input, limits, position, left: 0, leaf: None, ahead: None, open }
     }
 
@@ -147,6 +150,16 @@ impl<R: Read> Parser<R> {
         self.left = element.size_bytes.unwrap_or(0);
         self.leaf = Some(element);
         Ok(Some(Event::Leaf(Leaf { parser: self, element })))
+    }
+
+    /// Goes on behind the master element that was opened last and is still open.
+    ///
+    /// # Errors
+    /// As [`Parser::next`].
+    pub fn skip_master(&mut self) -> Result<(), Error> {
+        let depth = self.open.len();
+        while self.open.len() >= depth && self.next()?.is_some() {}
+        Ok(())
     }
 
     /// The input is over between two elements: fine unless a known size says otherwise.
@@ -251,6 +264,22 @@ impl<R: Read> Parser<R> {
 
     fn truncated(&self, element: &Element, need: u64) -> Error {
         Error::Truncated { at_byte: element.at_byte, end: self.position, need, what: element.id.to_string() }
+    }
+}
+
+impl<R: Read + Seek> Parser<R> {
+    /// Goes on at byte `position` of the file, between two children of `parent`. Byte 0 of the
+    /// file must be byte 0 of the input.
+    ///
+    /// # Errors
+    /// `Io` when the input cannot seek there.
+    pub fn seek(&mut self, position: u64, parent: Option<Element>) -> Result<(), Error> {
+        let sought = self.input.seek(SeekFrom::Start(position));
+        sought.map_err(|source| Error::Io { at_byte: position, source })?;
+        (self.position, self.leaf, self.ahead) = (position, None, None);
+        self.open.clear();
+        self.open.extend(parent.map(Enclosing::new));
+        Ok(())
     }
 }
 
