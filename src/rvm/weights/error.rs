@@ -142,6 +142,9 @@ pub enum Error {
     /// The file is no ONNX model, or is cut.
     #[error("damaged .onnx file")]
     Onnx(#[from] prost::DecodeError),
+    /// The model ends before its operator set.
+    #[error("incomplete .onnx file: no operator set")]
+    OnnxIncomplete,
     /// A model of something else.
     #[error(
         "not RVM: the first of {count} convolutions has weights {first:?}; \

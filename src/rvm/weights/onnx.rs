@@ -35,7 +35,12 @@ impl Conv<'_> {
 
 /// Weights of a model.
 pub(super) fn read(file: &[u8]) -> Result<Weights, Error> {
-    let graph = Model::decode(file)?.graph.unwrap_or_default();
+    let model = Model::decode(file)?;
+    // The operator set comes after the graph, so its absence is the one cut that decodes.
+    if model.opset_import.is_empty() {
+        return Err(Error::OnnxIncomplete);
+    }
+    let graph = model.graph.unwrap_or_default();
     if let Some(norm) = graph.node.iter().find(|node| node.op_type == "BatchNormalization") {
         return Err(Error::OnnxNode { node: norm.name.clone(), expected: "norms folded into convolutions" });
     }
