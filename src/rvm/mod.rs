@@ -6,6 +6,7 @@
 pub mod graph;
 pub mod layer;
 pub mod network;
+pub mod onnx;
 pub mod size;
 pub mod variant;
 pub mod weights;

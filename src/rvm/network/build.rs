@@ -12,10 +12,6 @@ use crate::rvm::size::StageSize;
 use crate::rvm::variant::{Refiner, Variant};
 use crate::rvm::weights::{Error, Weights};
 
-/// Mean and deviation per channel that the backbones were trained with (ImageNet, RGB).
-const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
-
 /// Longest side of a stage. Far above what is of use; below it no product of sizes overflows.
 const MAX_SIDE: usize = 16384;
 
@@ -60,12 +56,9 @@ fn trace(variant: Variant, refiner: Option<Refiner>, size: StageSize) -> (Builde
         net.input(&format!("r{}i", i + 1), [widths[i], height.div_ceil(cell), width.div_ceil(cell)])
     });
 
-    let scale = DEVIATION.map(|deviation| (1.0 / deviation) as f32);
-    let shift = std::array::from_fn(|c| (-MEAN[c] / DEVIATION[c]) as f32);
-    let normalized = net.affine("backbone.normalize", src, scale, shift);
     let features = match variant {
-        Variant::MobileNetV3 => mobilenet::backbone(&mut net, normalized),
-        Variant::ResNet50 => resnet::backbone(&mut net, normalized),
+        Variant::MobileNetV3 => mobilenet::backbone(&mut net, src),
+        Variant::ResNet50 => resnet::backbone(&mut net, src),
     };
     let decoded = decoder::decoder(&mut net, variant, src, &features, state_in);
     let (a, b) = match refiner {

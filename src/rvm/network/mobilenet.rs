@@ -13,6 +13,10 @@ use crate::rvm::layer::Layer;
 /// Norm constant of this backbone; the decoder's is another.
 const EPS: f64 = 1e-3;
 
+/// Mean and deviation per channel that this backbone was trained with (ImageNet, RGB).
+const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
+
 /// One inverted residual.
 struct Block {
     kernel: usize,
@@ -54,7 +58,10 @@ const BLOCKS: [Block; 15] = [
 ];
 
 /// f1 = features.1 (16 channels), f2 = features.3 (24), f3 = features.6 (40), f4 = features.16 (960).
-pub(super) fn backbone(net: &mut Builder, x: ValueId) -> Features {
+pub(super) fn backbone(net: &mut Builder, src: ValueId) -> Features {
+    let scale = DEVIATION.map(|deviation| (1.0 / deviation) as f32);
+    let shift = std::array::from_fn(|c| (-MEAN[c] / DEVIATION[c]) as f32);
+    let x = net.affine("backbone.normalize", src, scale, shift);
     let stem = conv_norm("backbone.features.0", [16, 3, 3, 3]);
     let mut x = net.apply(x, stem, Step::strided(2, HardSwish));
     let mut outputs = Vec::with_capacity(BLOCKS.len());

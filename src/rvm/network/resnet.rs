@@ -31,6 +31,9 @@ const STAGES: [Stage; 4] = [
     Stage { width: 512, blocks: 3, first: (1, 1), others: (1, 2) },
 ];
 
+/// The published network feeds this backbone with the image as it is: unlike the other, it does not
+/// normalise (the golden data were made so, and differ in every digit when it does).
+///
 /// f1 = conv1 (64 channels), f2 = layer1 (256), f3 = layer2 (512), f4 = layer4 (2048).
 pub(super) fn backbone(net: &mut Builder, x: ValueId) -> Features {
     let stem = Layer::normed("backbone.conv1", [64, 3, 7, 7], "backbone.bn1", EPS);
