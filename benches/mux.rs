@@ -3,7 +3,6 @@
 //! Frames are 64 KiB of colour and 16 KiB of alpha, about what an 8K clip at 20 Mbit/s has; a key
 //! frame every 60 frames. `cargo bench --bench mux`.
 #![forbid(unsafe_code)]
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

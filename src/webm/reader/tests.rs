@@ -48,7 +48,10 @@ fn cluster(children: impl FnOnce(&mut Out)) -> Out {
     })
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<(i64, bool, Option<Vec<u8>>)>, Error> {
+/// Time, key, addition.
+type Short = (i64, bool, Option<Vec<u8>>);
+
+fn read(bytes: &[u8]) -> Result<Vec<Short>, Error> {
     let mut reader = Reader::open(Cursor::new(bytes))?;
     let mut blocks = Vec::new();
     while let Some(block) = reader.next_block()? {
