@@ -60,8 +60,8 @@ fn files_cut_off_anywhere() {
         let cut_file = folder.path().join(name);
         fs::write(&cut_file, &bytes).unwrap();
         let cut_handle = fs::OpenOptions::new().write(true).open(&cut_file).unwrap();
-        // Every byte of the headers at both ends, every 13th between them.
-        let cuts = (0..bytes.len()).filter(|n| *n < 1500 || bytes.len() - n < 600 || n % 13 == 0);
+        // Every byte of the headers at both ends, every 29th between them.
+        let cuts = (0..bytes.len()).filter(|n| *n < 900 || bytes.len() - n < 400 || n % 29 == 0);
         let (mut clean, mut partial) = (0, 0);
         for cut in cuts.rev() {
             cut_handle.set_len(cut as u64).unwrap();
@@ -90,7 +90,7 @@ fn files_cut_off_anywhere() {
             }
         }
         // moov at the end: nothing can be read without it.
-        assert!(partial > 100 || name == "h264.mp4", "{name}: {partial} cuts gave a part of the packets");
+        assert!(partial > 50 || name == "h264.mp4", "{name}: {partial} cuts gave a part of the packets");
         eprintln!("{name}: {partial} cuts gave a part of the packets, {clean} ended cleanly");
     }
 }
@@ -122,7 +122,7 @@ fn files_with_changed_bytes() {
         let bytes = fs::read(file).unwrap();
         let headers = header_bytes(&bytes);
         let (mut refused, mut contained) = (0, 0);
-        for _ in 0..1500 {
+        for _ in 0..600 {
             let mut changed = bytes.clone();
             for _ in 0..1 + random(3) {
                 let at = headers[random(headers.len())];
@@ -139,8 +139,8 @@ fn files_with_changed_bytes() {
             refused += usize::from(error.is_some());
             contained += usize::from(matches!(error, Some(Error::Demuxer { .. })));
         }
-        eprintln!("{name}: of 1500 changed files {refused} gave an error, {contained} by a contained panic");
-        assert!(refused > 100, "{name}: the changes hit nothing");
+        eprintln!("{name}: of 600 changed files {refused} gave an error, {contained} by a contained panic");
+        assert!(refused > 50, "{name}: the changes hit nothing");
     }
 }
 

@@ -101,7 +101,11 @@ impl Matroska {
     pub(crate) fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
         loop {
             let mut frame = Frame::default();
-            let more = contain(&self.view, || self.file.next_frame(&mut frame))?;
+            let more = match contain(&self.view, || self.file.next_frame(&mut frame)) {
+                // Inside a block header the end of the data is an error, elsewhere it is not.
+                Err(Error::Matroska { source: DemuxError::IoError(_), .. }) => false,
+                other => other?,
+            };
             let state = &mut *self.view.state();
             if let Some(fault) = state.fault.take() {
                 return Err(fault);

@@ -23,6 +23,8 @@
 mod demuxer;
 mod ebml;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod tracks;
 mod view;
 

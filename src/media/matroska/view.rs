@@ -30,6 +30,11 @@ const EBML_HEADER: [u8; 28] = [
 /// A Segment of unknown size.
 const SEGMENT_HEADER: [u8; 5] = [0x18, 0x53, 0x80, 0x67, 0xFF];
 
+/// Bytes read one at a time, without a jump, before that counts as garbage. The crate passes over
+/// zeros in search of an element; in a file that was reserved but never filled that would take
+/// minutes per GiB.
+const MAX_SINGLE_BYTES: u32 = 64 << 10;
+
 /// What the clones share.
 pub(super) struct State {
     pub(super) input: Input,
@@ -40,6 +45,8 @@ pub(super) struct State {
     /// Length of the view while it is limited.
     limit: Option<u64>,
     at: u64,
+    /// Reads of one byte since the last other one.
+    single_bytes: u32,
     /// A read that failed for another reason than the end of the data.
     pub(super) fault: Option<Error>,
 }
@@ -54,8 +61,16 @@ impl View {
         let head = [&EBML_HEADER[..], &SEGMENT_HEADER, &segment.info, &segment.tracks].concat();
         let limit = Some(head.len() as u64 + MAX_HEADER_BYTES);
         let data_end = segment.end.unwrap_or(u64::MAX).min(input.len());
-        let clusters_at = segment.clusters_at;
-        Self(Arc::new(Mutex::new(State { input, head, clusters_at, data_end, limit, at: 0, fault: None })))
+        Self(Arc::new(Mutex::new(State {
+            input,
+            head,
+            clusters_at: segment.clusters_at,
+            data_end,
+            limit,
+            at: 0,
+            single_bytes: 0,
+            fault: None,
+        })))
     }
 
     /// The shared state.
@@ -82,9 +97,24 @@ impl State {
     }
 }
 
+/// What the crate is told of a fault.
+fn kept() -> io::Error {
+    io::Error::other("reading failed; the cause is kept in the view")
+}
+
 impl Read for View {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let state = &mut *self.state();
+        state.single_bytes = if out.len() == 1 { state.single_bytes + 1 } else { 0 };
+        if state.single_bytes > MAX_SINGLE_BYTES {
+            state.fault.get_or_insert(Error::Malformed {
+                what: "Matroska cluster",
+                at_byte: state.clusters_at + state.at.saturating_sub(state.head.len() as u64),
+                expected: "an element",
+                got: format!("{MAX_SINGLE_BYTES} bytes that start none, up to here"),
+            });
+            return Err(kept());
+        }
         let head_bytes = state.head.len() as u64;
         let stop = if state.at < head_bytes { head_bytes } else { state.end() };
         let count = stop.saturating_sub(state.at).min(out.len() as u64) as usize;
@@ -99,7 +129,7 @@ impl Read for View {
             let at = state.file_position();
             if let Err(error) = state.input.read_at(at, out, "Matroska cluster") {
                 state.fault.get_or_insert(error);
-                return Err(io::Error::other("reading failed; the cause is kept in the view"));
+                return Err(kept());
             }
         }
         state.at += count as u64;
@@ -110,6 +140,7 @@ impl Read for View {
 impl Seek for View {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let state = &mut *self.state();
+        state.single_bytes = 0;
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => state.at.checked_add_signed(by),
