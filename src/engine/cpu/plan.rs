@@ -120,7 +120,10 @@ impl Plan {
             let done = (0..graph.values.len()).filter(|&v| last_use[v] == at);
             free.extend(done.filter_map(|v| plan.slot_of[v]));
         }
-        for id in ports.state_out {
+        for (before, id) in ports.state_in.into_iter().zip(ports.state_out) {
+            if graph.shape(before) != graph.shape(id) {
+                return Err(fault(graph, id, "is a state and has another shape than the one before"));
+            }
             if plan.slot_of[id.0].is_none() || ports.state_in.contains(&id) || id == ports.src {
                 return Err(fault(graph, id, "a state must be a value that an operator writes"));
             }
