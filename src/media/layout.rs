@@ -58,7 +58,7 @@ pub fn choose_layout(
 fn mark(file_name: &Path) -> Option<(Packing, String)> {
     let stem = file_name.file_stem()?.to_string_lossy().into_owned();
     let tokens = stem.split(['_', '-', '.', ' ', '(', ')', '[', ']']).filter(|t| !t.is_empty());
-    tokens.filter_map(|token| Some((packing_of(token)?, token.to_owned()))).last()
+    tokens.filter_map(|token| Some((packing_of(token)?, token.to_owned()))).next_back()
 }
 
 /// The packing of one mark; the field of view may be written onto it, as in LR180 or 360TB.
