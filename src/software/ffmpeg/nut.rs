@@ -1,0 +1,412 @@
+//! Reader of a NUT stream with one raw video stream, as far as ffmpeg writes it: headers and
+//! syncpoints are read, frames are announced and left to the caller to read.
+//!
+//! Checksums are not verified: the bytes come through a pipe, not off a disk, and any byte that is
+//! out of place ends in an error here. No allocation follows a number read, none is unbounded.
+//! Spec: NUT Open Container Format 20080304 (mplayerhq.hu), sections in brackets.
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+
+use crate::software::Error;
+
+/// Why there is no next frame.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The stream ends inside something.
+    Cut {
+        at_byte: u64,
+    },
+    /// A byte that cannot be there.
+    Malformed {
+        what: &'static str,
+        at_byte: u64,
+    },
+    Io(std::io::Error),
+    /// A well-formed picture that is not the expected one.
+    Wrong(Error),
+}
+
+/// Opening of a file [file_id].
+const FILE_ID: &[u8] = b"nut/multimedia container\0";
+
+/// Startcodes: letters `N?` and a fixed number [Constants].
+const MAIN: u64 = 0x4E4D_7A56_1F5F_04AD;
+const STREAM: u64 = 0x4E53_1140_5BF2_F9DB;
+const SYNCPOINT: u64 = 0x4E4B_E4AD_EECA_4569;
+
+/// Frame flags [Flags].
+const CODED_PTS: u64 = 1 << 3;
+const STREAM_ID: u64 = 1 << 4;
+const SIZE_MSB: u64 = 1 << 5;
+const CHECKSUM: u64 = 1 << 6;
+const RESERVED: u64 = 1 << 7;
+const SIDE_DATA: u64 = 1 << 8;
+const HEADER_IDX: u64 = 1 << 10;
+const MATCH_TIME: u64 = 1 << 11;
+const CODED: u64 = 1 << 12;
+const INVALID: u64 = 1 << 13;
+
+/// Largest header this reader goes into; ffmpeg's are below 300 bytes.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
+
+/// One line of the table of frame codes [main_header].
+#[derive(Clone, Copy)]
+struct FrameCode {
+    flags: u64,
+    pts_delta: i64,
+    stream: u64,
+    size_mul: u64,
+    size_lsb: u64,
+    reserved: u64,
+    header: u64,
+}
+
+/// What the stream header says [stream_header].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Video {
+    pub(super) fourcc: [u8; 4],
+    pub(super) width: u64,
+    pub(super) height: u64,
+    time_base: u64,
+    msb_pts_shift: u32,
+}
+
+/// A frame; its bytes come next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Frame {
+    /// Presentation time in milliseconds.
+    pub(super) stamp_ms: i64,
+    /// Bytes of the frame.
+    pub(super) bytes: u64,
+}
+
+pub(super) struct Reader<R> {
+    input: BufReader<R>,
+    at_byte: u64,
+    codes: Vec<FrameCode>,
+    /// Ticks as `num / den` seconds.
+    time_bases: Vec<(u64, u64)>,
+    /// Lengths of elision headers, of which only the empty one is accepted.
+    headers: usize,
+    video: Option<Video>,
+    last_pts: i64,
+}
+
+impl<R: Read> Reader<R> {
+    pub(super) fn new(input: R) -> Self {
+        // Reads of planes are larger than the buffer and go past it.
+        let input = BufReader::with_capacity(1 << 16, input);
+        Self {
+            input,
+            at_byte: 0,
+            codes: Vec::new(),
+            time_bases: Vec::new(),
+            headers: 1,
+            video: None,
+            last_pts: 0,
+        }
+    }
+
+    pub(super) fn video(&self) -> Option<Video> {
+        self.video
+    }
+
+    /// The next frame, `None` at the end of the stream.
+    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, Fault> {
+        if self.at_byte == 0 {
+            if self.ended()? {
+                return Ok(None);
+            }
+            let mut id = [0; FILE_ID.len()];
+            self.fill(&mut id)?;
+            if id != FILE_ID {
+                return Err(self.malformed("no NUT file"));
+            }
+        }
+        while !self.ended()? {
+            match self.byte()? {
+                b'N' => self.packet()?,
+                code => {
+                    let frame = self.frame(usize::from(code))?;
+                    if frame.bytes > 0 {
+                        return Ok(Some(frame));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads into `bytes` until it is full.
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.input.read_exact(bytes).map_err(|source| self.failed(source))?;
+        self.at_byte += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// A packet whose startcode begins with the `N` just read.
+    fn packet(&mut self) -> Result<(), Fault> {
+        let mut rest = [0; 7];
+        self.fill(&mut rest)?;
+        let startcode = rest.iter().fold(u64::from(b'N'), |code, byte| code << 8 | u64::from(*byte));
+        let size = self.number()?;
+        if size > 4096 {
+            self.skip(4)?;
+        }
+        let end = self.at_byte.saturating_add(size);
+        if matches!(startcode, MAIN | STREAM | SYNCPOINT) && size > MAX_HEADER_BYTES {
+            return Err(self.malformed("header too large"));
+        }
+        match startcode {
+            MAIN => self.main_header()?,
+            STREAM => self.stream_header()?,
+            SYNCPOINT => self.syncpoint()?,
+            // Info and index, and any packet that a later version may add.
+            _ if startcode >> 56 == u64::from(b'N') => {}
+            _ => return Err(self.malformed("no startcode")),
+        }
+        let Some(left) = end.checked_sub(self.at_byte) else {
+            return Err(self.malformed("packet runs past its end"));
+        };
+        self.skip(left)
+    }
+
+    fn main_header(&mut self) -> Result<(), Fault> {
+        if self.number()? != 3 {
+            return Err(self.malformed("version is not 3"));
+        }
+        if self.number()? != 1 {
+            return Err(self.malformed("not one stream"));
+        }
+        self.number()?;
+        let count = self.number()?;
+        if !(1..=16).contains(&count) {
+            return Err(self.malformed("number of time bases"));
+        }
+        self.time_bases.clear();
+        for _ in 0..count {
+            let (num, den) = (self.number()?, self.number()?);
+            if num == 0 || den == 0 || num > 1 << 31 || den > 1 << 31 {
+                return Err(self.malformed("time base"));
+            }
+            self.time_bases.push((num, den));
+        }
+        self.frame_codes()?;
+        self.headers = 1;
+        let elided = self.number()?;
+        if elided > 127 {
+            return Err(self.malformed("number of elision headers"));
+        }
+        for _ in 0..elided {
+            let len = self.number()?;
+            self.skip(len.min(256))?;
+            self.headers += 1;
+        }
+        Ok(())
+    }
+
+    fn frame_codes(&mut self) -> Result<(), Fault> {
+        self.codes.clear();
+        let blank = FrameCode {
+            flags: INVALID,
+            pts_delta: 0,
+            stream: 0,
+            size_mul: 1,
+            size_lsb: 0,
+            reserved: 0,
+            header: 0,
+        };
+        let mut line = blank;
+        while self.codes.len() < 256 {
+            line.flags = self.number()?;
+            let fields = self.number()?;
+            let (mut count, mut size) = (None, 0);
+            line.reserved = 0;
+            for field in 0..fields.min(64) {
+                match field {
+                    0 => line.pts_delta = self.signed()?,
+                    1 => line.size_mul = self.number()?,
+                    2 => line.stream = self.number()?,
+                    3 => size = self.number()?,
+                    4 => line.reserved = self.number()?,
+                    5 => count = Some(self.number()?),
+                    6 => drop(self.signed()?),
+                    7 => line.header = self.number()?,
+                    _ => drop(self.number()?),
+                }
+            }
+            let count = count.or(line.size_mul.checked_sub(size));
+            let Some(count @ 1..=256) = count else { return Err(self.malformed("table of frame codes")) };
+            for step in 0..count {
+                // `N` begins startcodes and is never a frame code; it takes no step.
+                if self.codes.len() == usize::from(b'N') {
+                    self.codes.push(blank);
+                }
+                if self.codes.len() < 256 {
+                    self.codes.push(FrameCode { size_lsb: size.saturating_add(step), ..line });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stream_header(&mut self) -> Result<(), Fault> {
+        if self.number()? != 0 || self.number()? != 0 {
+            return Err(self.malformed("stream 0 is not video"));
+        }
+        let mut fourcc = [0; 4];
+        if self.number()? != 4 {
+            return Err(self.malformed("no four-character code"));
+        }
+        self.fill(&mut fourcc)?;
+        let time_base = self.number()?;
+        let msb_pts_shift = self.number()?;
+        if time_base >= self.time_bases.len() as u64 || msb_pts_shift > 16 {
+            return Err(self.malformed("stream header"));
+        }
+        for _ in ["max_pts_distance", "decode_delay", "stream_flags"] {
+            self.number()?;
+        }
+        let private = self.number()?;
+        self.skip(private.min(MAX_HEADER_BYTES))?;
+        let (width, height) = (self.number()?, self.number()?);
+        let video = Video { fourcc, width, height, time_base, msb_pts_shift: msb_pts_shift as u32 };
+        // Headers are repeated now and then; they may not change.
+        if self.video.is_some_and(|first| first != video) {
+            return Err(self.malformed("stream header changed"));
+        }
+        self.video = Some(video);
+        Ok(())
+    }
+
+    fn syncpoint(&mut self) -> Result<(), Fault> {
+        let coded = self.number()?;
+        let count = self.time_bases.len().max(1) as u64;
+        let base = self.time_bases.get((coded % count) as usize).copied();
+        let video = self.video.and_then(|video| self.time_bases.get(video.time_base as usize).copied());
+        let (Some((num, den)), Some((to_num, to_den))) = (base, video) else {
+            return Err(self.malformed("syncpoint before the headers"));
+        };
+        let ticks = i128::from(coded / count) * i128::from(num) * i128::from(to_den);
+        let ticks = ticks / (i128::from(den) * i128::from(to_num));
+        self.last_pts = i64::try_from(ticks).map_err(|_| self.malformed("time out of range"))?;
+        self.number()?;
+        Ok(())
+    }
+
+    fn frame(&mut self, code: usize) -> Result<Frame, Fault> {
+        let (Some(&line), Some(video)) = (self.codes.get(code), self.video) else {
+            return Err(self.malformed("frame before the headers"));
+        };
+        let mut flags = line.flags;
+        if flags & INVALID != 0 {
+            return Err(self.malformed("invalid frame code"));
+        }
+        if flags & CODED != 0 {
+            flags ^= self.number()?;
+        }
+        let stream = if flags & STREAM_ID != 0 { self.number()? } else { line.stream };
+        if stream != 0 || flags & SIDE_DATA != 0 {
+            return Err(self.malformed("frame of another stream"));
+        }
+        let pts = if flags & CODED_PTS != 0 {
+            self.coded_pts(video.msb_pts_shift)?
+        } else {
+            self.last_pts.checked_add(line.pts_delta).ok_or_else(|| self.malformed("time out of range"))?
+        };
+        let msb = if flags & SIZE_MSB != 0 { self.number()? } else { 0 };
+        let bytes = msb.checked_mul(line.size_mul).and_then(|size| size.checked_add(line.size_lsb));
+        let bytes = bytes.ok_or_else(|| self.malformed("frame size"))?;
+        if flags & MATCH_TIME != 0 {
+            self.signed()?;
+        }
+        let header = if flags & HEADER_IDX != 0 { self.number()? } else { line.header };
+        let reserved = if flags & RESERVED != 0 { self.number()? } else { line.reserved };
+        for _ in 0..reserved.min(256) {
+            self.number()?;
+        }
+        if flags & CHECKSUM != 0 {
+            self.skip(4)?;
+        }
+        // Frames above 4096 bytes, as all pictures worth decoding are, are never elided.
+        if bytes <= 4096 && header != 0 {
+            return Err(self.malformed("elided frame header"));
+        }
+        self.last_pts = pts;
+        Ok(Frame { stamp_ms: self.milliseconds(pts, video)?, bytes })
+    }
+
+    /// [Coded pts]: either the low bits of a time near the last one, or a whole time.
+    fn coded_pts(&mut self, shift: u32) -> Result<i64, Fault> {
+        let coded = self.number()?;
+        let whole = 1_u64 << shift;
+        let range = "time out of range";
+        if coded >= whole {
+            return i64::try_from(coded - whole).map_err(|_| self.malformed(range));
+        }
+        let mask = (whole - 1) as i64;
+        let delta = self.last_pts.checked_sub(mask / 2).ok_or_else(|| self.malformed(range))?;
+        Ok(((coded as i64).wrapping_sub(delta) & mask) + delta)
+    }
+
+    fn milliseconds(&self, pts: i64, video: Video) -> Result<i64, Fault> {
+        let (num, den) = self.time_bases[video.time_base as usize];
+        let (scaled, den) = (i128::from(pts) * i128::from(num) * 1000, i128::from(den));
+        if scaled % den != 0 {
+            return Err(self.malformed("time is no whole millisecond"));
+        }
+        i64::try_from(scaled / den).map_err(|_| self.malformed("time out of range"))
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        let mut byte = [0];
+        self.fill(&mut byte)?;
+        Ok(byte[0])
+    }
+
+    /// Variable-length integer [v]: seven bits a byte, most significant first.
+    fn number(&mut self) -> Result<u64, Fault> {
+        let mut value = 0_u64;
+        for _ in 0..9 {
+            let byte = self.byte()?;
+            value = value << 7 | u64::from(byte & 0x7f);
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.malformed("number of more than 63 bits"))
+    }
+
+    /// Signed integer [s].
+    fn signed(&mut self) -> Result<i64, Fault> {
+        let value = self.number()? + 1;
+        let half = (value >> 1) as i64;
+        Ok(if value & 1 != 0 { -half } else { half })
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<(), Fault> {
+        let skipped = std::io::copy(&mut (&mut self.input).take(bytes), &mut std::io::sink());
+        let skipped = skipped.map_err(|source| self.failed(source))?;
+        self.at_byte += skipped;
+        if skipped < bytes { Err(Fault::Cut { at_byte: self.at_byte }) } else { Ok(()) }
+    }
+
+    fn ended(&mut self) -> Result<bool, Fault> {
+        match self.input.fill_buf() {
+            Ok(bytes) => Ok(bytes.is_empty()),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    fn failed(&self, source: std::io::Error) -> Fault {
+        match source.kind() {
+            ErrorKind::UnexpectedEof => Fault::Cut { at_byte: self.at_byte },
+            _ => Fault::Io(source),
+        }
+    }
+
+    fn malformed(&self, what: &'static str) -> Fault {
+        Fault::Malformed { what, at_byte: self.at_byte }
+    }
+}
