@@ -25,6 +25,7 @@
 pub mod frame;
 pub mod layout;
 pub mod packet;
+pub mod telemetry;
 pub mod tensor;
 pub mod units;
 
@@ -39,6 +40,12 @@ pub mod rvm;
 pub mod engine;
 
 pub mod software;
+
+pub mod lane;
+
+pub mod pipeline;
+
+pub mod cli;
 
 #[doc(hidden)]
 pub mod testing;

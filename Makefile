@@ -1,0 +1,27 @@
+# Two commands, each doing its own set-up on Debian 12 or Ubuntu 22.04/24.04:
+#   make demo [INPUT=clip.mp4]   build, matte a clip, verify the result, show where it is
+#   make test                    format, lints, docs, all tests
+
+SHELL := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# Weights that lie beside the checkout are found without an option.
+export VRPIPE_MODELS ?= $(wildcard $(CURDIR)/../shared/models)
+
+.PHONY: demo test build bench clean
+build:
+	@scripts/setup.sh build
+	cargo build --release
+
+demo: build
+	@scripts/demo.sh $(if $(INPUT),"$(INPUT)")
+
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+bench: build
+	cargo bench
+
+clean:
+	cargo clean
+	rm -rf .tools demo

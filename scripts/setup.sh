@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian 12 or Ubuntu 22.04/24.04, and nothing that is
+# there already: system packages through apt, Rust through rustup, Python packages in .tools/.
+# usage: setup.sh build|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:?build or test}
+
+packages=(build-essential pkg-config nasm libvpx-dev ffmpeg curl ca-certificates)
+[ "$what" = build ] || packages+=(mkvtoolnix python3 python3-venv)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
+done
+# Debian ships a browser for the playback test; on Ubuntu the package is a stub for a snap, and
+# the test then says that it was skipped.
+if [ "$what" = test ] && [ "$(. /etc/os-release; echo "$ID")" = debian ] && ! command -v chromium >/dev/null; then
+  missing+=(chromium)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "setup: please install as root: apt-get install ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "setup: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if ! command -v cargo >/dev/null && [ ! -x "$HOME/.cargo/bin/cargo" ]; then
+  echo "setup: installing Rust"
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain none --profile minimal
+fi
+
+if [ "$what" = test ] && ! .tools/python/bin/python3 -c 'import onnxruntime, numpy' 2>/dev/null; then
+  echo "setup: installing onnxruntime (the independent reader of our ONNX files) in .tools/python"
+  python3 -m venv .tools/python
+  .tools/python/bin/python3 -m pip install -q --disable-pip-version-check onnxruntime numpy
+fi

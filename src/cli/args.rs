@@ -1,0 +1,236 @@
+//! The command line as types. Parsing has no side effects; each command resolves its own.
+#![forbid(unsafe_code)]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns VR video into VP9 WebM with a transparent background.
+#[derive(Parser, Debug)]
+#[command(name = "vrpipe", version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 verify found differences, 2 usage, 3 input, 4 device, \
+    5 bug, 6 output, 7 something is not set up (a model, ffmpeg), 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Matte videos and write them as WebM with alpha
+    Run(RunArgs),
+    /// Say what a file holds and how it would be taken
+    Probe(ProbeArgs),
+    /// Decode an output again and check it, alone or against its input
+    Verify(VerifyArgs),
+    /// Write a picture: input, matte and composite of a few frames beside each other
+    Sheet(SheetArgs),
+    /// Weights of the matting network
+    #[command(subcommand)]
+    Model(ModelCommand),
+}
+
+/// Where results of `run` go: exactly one of the two.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Destination {
+    /// Write the one input's result here
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write each result into this folder, as the input's name with .webm
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Videos: MP4, MOV, MKV or WebM with H.264, HEVC, VP9 or AV1, 8 or 10 bit 4:2:0
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Destination.
+    #[command(flatten)]
+    pub destination: Destination,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How the background is found
+    #[arg(long, value_enum, default_value_t = MatteArg::Rvm)]
+    pub matte: MatteArg,
+    /// Network weights: a file, or a name searched in $VRPIPE_MODELS and engines/
+    #[arg(long, value_name = "NAME|FILE", default_value = "mobilenetv3")]
+    pub model: String,
+    /// Screen colour for --matte chroma: auto, or #rrggbb
+    #[arg(long, value_name = "COLOUR", default_value = "auto")]
+    pub key_colour: String,
+    /// Longer side of an eye as the network sees it, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=8192))]
+    pub detail: u32,
+    /// Scale from an eye to what the network sees, instead of --detail
+    #[arg(long, value_name = "0..1", conflicts_with = "detail", value_parser = parse_ratio)]
+    pub ratio: Option<f64>,
+    /// Where the eyes lie in a frame
+    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
+    pub layout: LayoutArg,
+    /// Speed against size and fidelity
+    #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
+    pub quality: QualityArg,
+    /// Constant-quality level of the colour stream, 0 (best) to 63; the preset's if not given
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub crf: Option<u8>,
+    /// CPU threads to use; all if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Give up on a decoder that shows no sign of life for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub stall: u32,
+    /// How progress is shown; auto is a bar on a terminal and plain lines elsewhere
+    #[arg(long, value_enum, default_value_t = ProgressArg::Auto)]
+    pub progress: ProgressArg,
+    /// Write a report of the whole run
+    #[arg(long, value_name = "FILE.json")]
+    pub report: Option<PathBuf>,
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(ratio),
+        _ => Err("a number above 0 and up to 1 is needed".into()),
+    }
+}
+
+/// Ways to find the background.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum MatteArg {
+    /// The Robust Video Matting network: people before any background
+    Rvm,
+    /// A chroma key: green or blue screen
+    Chroma,
+}
+
+/// Layouts that can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LayoutArg {
+    /// From the container, then the file name, else mono
+    Auto,
+    /// One view
+    Mono,
+    /// Side by side
+    Sbs,
+    /// Top and bottom
+    Tb,
+}
+
+/// Encoder presets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum QualityArg {
+    /// Highest throughput
+    Fast,
+    /// Good pictures at a good speed
+    Balanced,
+    /// Smallest files for their quality; slow
+    Best,
+}
+
+/// Ways to show progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ProgressArg {
+    /// A bar on a terminal, plain lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line now and then
+    Plain,
+    /// One JSON object a line
+    Json,
+    /// Nothing
+    None,
+}
+
+/// Options of `probe`.
+#[derive(Args, Debug)]
+pub struct ProbeArgs {
+    /// The file
+    pub file: PathBuf,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// A WebM file with alpha
+    pub output: PathBuf,
+    /// The video it was made from: counts, timestamps and pictures are compared
+    #[arg(long, value_name = "INPUT")]
+    pub against: Option<PathBuf>,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `sheet`.
+#[derive(Args, Debug)]
+pub struct SheetArgs {
+    /// A WebM file with alpha
+    pub video: PathBuf,
+    /// The video it was made from, shown in the first column; without it that is the colour stream
+    #[arg(long, value_name = "INPUT")]
+    pub input: Option<PathBuf>,
+    /// The PNG file to write
+    #[arg(short, long, value_name = "FILE.png")]
+    pub output: PathBuf,
+    /// How many frames, spread over the video
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub rows: u16,
+}
+
+/// Commands about weights.
+#[derive(Subcommand, Debug)]
+pub enum ModelCommand {
+    /// Download the published weights (GPL-3.0) and check their SHA-256
+    Fetch {
+        /// Which network
+        #[arg(value_enum)]
+        network: NetworkArg,
+        /// Folder to put the file in
+        #[arg(long, value_name = "DIR", default_value = "engines")]
+        to: PathBuf,
+    },
+    /// Say which weights are found, and where
+    List,
+}
+
+/// Networks that are published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum NetworkArg {
+    /// The fast one, 15 MB
+    #[value(name = "mobilenetv3")]
+    MobileNetV3,
+    /// The larger one, 100 MB
+    #[value(name = "resnet50")]
+    ResNet50,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_destination_is_needed_and_only_one() {
+        let parse = |args: &[&str]| Cli::try_parse_from(args).map(|_| ());
+        assert!(parse(&["vrpipe", "run", "a.mp4"]).is_err());
+        assert!(parse(&["vrpipe", "run", "a.mp4", "-o", "b.webm", "--out-dir", "d"]).is_err());
+        assert!(parse(&["vrpipe", "run", "a.mp4", "-o", "b.webm"]).is_ok());
+        assert!(parse(&["vrpipe", "run", "a.mp4", "b.mp4", "--out-dir", "d", "--ratio", "0.25"]).is_ok());
+        assert!(parse(&["vrpipe", "run", "a.mp4", "-o", "b.webm", "--ratio", "1.5"]).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! `vrpipe run`: options to settings, then the batch.
+#![forbid(unsafe_code)]
+
+use super::args::{LayoutArg, MatteArg, QualityArg, RunArgs};
+use super::{interrupt, progress};
+use crate::kernels::key::KeyColour;
+use crate::layout::Packing;
+use crate::pipeline::{
+    Destination, Detail, Error, MatteChoice, PendingFile, RunReport, Settings, assign_outputs, run_batch,
+};
+use crate::vp9::Quality;
+use anyhow::Context;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
+    let settings = settings(&args)?;
+    let destination = match (args.destination.output, args.destination.out_dir) {
+        (Some(file), _) => Destination::File(file),
+        (None, Some(folder)) => Destination::Folder(folder),
+        (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into()).into()),
+    };
+    let jobs = assign_outputs(&args.inputs, &destination)?;
+    if let Destination::Folder(folder) = &destination {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Output { path: folder.clone(), source })?;
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global().context("thread pool")?;
+    interrupt::install().context("signal handler")?;
+    let observer = progress::observer(args.progress);
+    let report = run_batch(&jobs, &settings, observer.as_ref(), &interrupt::STOP)?;
+    if let Some(path) = &args.report {
+        write_report(path, &report)?;
+    }
+    if jobs.len() > 1 {
+        let done = report.files.iter().filter(|file| file.exit_code == 0).count();
+        eprintln!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds);
+    }
+    Ok(report.exit_code)
+}
+
+fn settings(args: &RunArgs) -> Result<Settings, Error> {
+    let matte = match args.matte {
+        MatteArg::Rvm => MatteChoice::Network {
+            model: args.model.clone(),
+            detail: args.ratio.map_or(Detail::Pixels(args.detail), Detail::Ratio),
+        },
+        MatteArg::Chroma => MatteChoice::Chroma {
+            colour: match args.key_colour.as_str() {
+                "auto" => None,
+                text => Some(text.parse::<KeyColour>().map_err(|e| Error::Usage(e.to_string()))?),
+            },
+        },
+    };
+    Ok(Settings {
+        matte,
+        packing: match args.layout {
+            LayoutArg::Auto => None,
+            LayoutArg::Mono => Some(Packing::Mono),
+            LayoutArg::Sbs => Some(Packing::SideBySide),
+            LayoutArg::Tb => Some(Packing::TopBottom),
+        },
+        quality: match args.quality {
+            QualityArg::Fast => Quality::Fast,
+            QualityArg::Balanced => Quality::Balanced,
+            QualityArg::Best => Quality::Best,
+        },
+        crf: args.crf,
+        threads: args
+            .threads
+            .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+        stall: Duration::from_secs(args.stall.into()),
+        overwrite: args.overwrite,
+    })
+}
+
+fn write_report(path: &Path, report: &RunReport) -> Result<(), Error> {
+    let failed = |source| Error::Output { path: path.to_path_buf(), source };
+    let (pending, mut file) = PendingFile::create(path).map_err(failed)?;
+    let mut text = serde_json::to_vec_pretty(report).map_err(|e| failed(e.into()))?;
+    text.push(b'\n');
+    file.write_all(&text).map_err(failed)?;
+    pending.commit(&file).map_err(failed)
+}

@@ -1,0 +1,47 @@
+//! What can end a lane.
+#![forbid(unsafe_code)]
+
+use crate::frame::Size;
+use crate::{engine, kernels, software, vp9, webm};
+
+/// Failure of a lane; the caller knows the file and adds it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The decoder fails.
+    #[error("decoding failed after {frames} frames")]
+    Decode {
+        /// Pictures that came out before.
+        frames: u64,
+        /// Why.
+        #[source]
+        source: software::Error,
+    },
+    /// A picture does not have the size that its track has.
+    #[error("the size changes from {expected} to {got} after {frames} frames")]
+    SizeChange {
+        /// Pictures that came out before.
+        frames: u64,
+        /// Size of the track.
+        expected: Size,
+        /// Size of this picture.
+        got: Size,
+    },
+    /// The network fails.
+    #[error("the network failed")]
+    Engine(#[from] engine::Error),
+    /// A full-size job was called wrongly.
+    #[error("composing failed")]
+    Kernel(#[from] kernels::Error),
+    /// libvpx fails.
+    #[error("encoding failed")]
+    Encode(#[from] vp9::Error),
+    /// The muxer or the file below it fails.
+    #[error("writing failed")]
+    Mux(#[from] webm::muxer::Error),
+    /// The encode thread ended without a word.
+    #[error("the encode thread ended without a word; please report this")]
+    ThreadLost,
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}

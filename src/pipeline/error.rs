@@ -1,0 +1,205 @@
+//! What can end the work on a file, with the place added once: which file, which frame.
+#![forbid(unsafe_code)]
+
+use super::settings::Job;
+use crate::{engine, kernels, lane, media, software, vp9, webm};
+use std::io;
+use std::path::PathBuf;
+
+/// Kinds of failure by who can mend them. The numbers are the program's exit codes (README,
+/// `vrpipe --help`); 0 is success and 1 a verification that found differences.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Fault {
+    /// The command line.
+    Usage = 2,
+    /// The input file.
+    Input = 3,
+    /// The GPU or its driver.
+    Device = 4,
+    /// This program.
+    Bug = 5,
+    /// The place to write to.
+    Output = 6,
+    /// Something that must be installed or downloaded first.
+    SetUp = 7,
+    /// A signal.
+    Interrupted = 130,
+}
+
+impl Fault {
+    /// The exit code of the program.
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Failure of a run or of one of its files. The message names the file; causes are chained.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The options contradict each other or the inputs.
+    #[error("{0}")]
+    Usage(String),
+    /// An input cannot be opened or demuxed.
+    #[error("{}", path.display())]
+    Open {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: media::Error,
+    },
+    /// An input has no frame at all.
+    #[error("{}: the video track holds no frame that can be shown", path.display())]
+    NoFrames {
+        /// The input.
+        path: PathBuf,
+    },
+    /// The weights cannot be found or read.
+    #[error("model {name}")]
+    Model {
+        /// As asked for.
+        name: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No screen colour can be told from the picture, or the colour given is none.
+    #[error("{}: chroma key", path.display())]
+    Key {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: kernels::Error,
+    },
+    /// An engine cannot be made for this graph.
+    #[error("the network cannot be set up")]
+    Engine(#[from] engine::Error),
+    /// The encoders cannot be set up.
+    #[error("{}: the encoders cannot be set up", path.display())]
+    Encode {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: vp9::Error,
+    },
+    /// The decoder cannot be set up.
+    #[error("{}", path.display())]
+    Decoder {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: software::Error,
+    },
+    /// Work on the input ended early.
+    #[error("{}", path.display())]
+    Lane {
+        /// The input.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: lane::Error,
+    },
+    /// The output is there already.
+    #[error("{} exists; --overwrite replaces it", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// The output cannot be created, synced or renamed.
+    #[error("{}", path.display())]
+    Output {
+        /// The output.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The output cannot be muxed.
+    #[error("{}", path.display())]
+    Mux {
+        /// The output.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: webm::muxer::Error,
+    },
+    /// An output that is read back is not what it should be.
+    #[error("{}", path.display())]
+    Playback {
+        /// The output.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A signal asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// An error about the weights called `name`.
+    pub fn model(name: &str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Model { name: name.to_owned(), source: Box::new(source) }
+    }
+
+    /// A lane's error with the file that it is about.
+    pub(super) fn from_lane(source: lane::Error, job: &Job) -> Self {
+        match source {
+            lane::Error::Mux(source) => Self::Mux { path: job.output.clone(), source },
+            lane::Error::Interrupted => Self::Interrupted,
+            source => Self::Lane { path: job.input.clone(), source },
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Usage(_) => Fault::Usage,
+            Self::Decoder { source, .. } => decoder_fault(source),
+            Self::Lane { source, .. } => match source {
+                lane::Error::Decode { source, .. } => decoder_fault(source),
+                lane::Error::SizeChange { .. } => Fault::Input,
+                lane::Error::Mux(_) => Fault::Output,
+                lane::Error::Interrupted => Fault::Interrupted,
+                lane::Error::Engine(_)
+                | lane::Error::Kernel(_)
+                | lane::Error::Encode(_)
+                | lane::Error::ThreadLost => Fault::Bug,
+            },
+            Self::Open { .. }
+            | Self::NoFrames { .. }
+            | Self::Key { .. }
+            | Self::Playback { .. }
+            | Self::Encode { .. } => Fault::Input,
+            Self::Model { .. } => Fault::SetUp,
+            Self::Exists { .. } | Self::Output { .. } | Self::Mux { .. } => Fault::Output,
+            Self::Engine(_) => Fault::Bug,
+            Self::Interrupted => Fault::Interrupted,
+        }
+    }
+}
+
+/// A decoder that is not installed is a matter of set-up, all else is the input's.
+fn decoder_fault(error: &software::Error) -> Fault {
+    match error {
+        software::Error::Missing { .. } => Fault::SetUp,
+        _ => Fault::Input,
+    }
+}
+
+/// An error and its causes in one line, `what: why: why`.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,106 @@
+//! The report of a run: what was found, what was done, where the time went.
+#![forbid(unsafe_code)]
+
+use crate::frame::{Colour, Size};
+use crate::layout::Layout;
+use crate::packet::Codec;
+use std::path::PathBuf;
+
+/// A whole run, as written by `--report`.
+#[derive(Debug, serde::Serialize)]
+pub struct RunReport {
+    /// Version of this program.
+    pub version: &'static str,
+    /// Wall time of the run in seconds.
+    pub wall_seconds: f64,
+    /// Exit code of the run.
+    pub exit_code: u8,
+    /// One entry per input, in the order given.
+    pub files: Vec<FileReport>,
+}
+
+/// One input's fate.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct FileReport {
+    /// The input.
+    pub input: PathBuf,
+    /// Its output.
+    pub output: PathBuf,
+    /// What went wrong, the whole chain of causes; absent when all is well.
+    pub error: Option<String>,
+    /// Exit code that this error alone would give; 0 when all is well.
+    pub exit_code: u8,
+    /// What was found in the input; absent when it could not be opened.
+    pub source: Option<SourceReport>,
+    /// How it was matted.
+    pub matte: Option<MatteReport>,
+    /// Frames written.
+    pub frames: u64,
+    /// Presentation time of the last frame's end, in seconds.
+    pub duration_seconds: f64,
+    /// Bytes of the output.
+    pub output_bytes: u64,
+    /// Wall time in seconds.
+    pub wall_seconds: f64,
+    /// Frames per second of wall time.
+    pub fps: f64,
+    /// Each stage's busy time.
+    pub stages: Vec<StageReport>,
+    /// What a user should know of this output (timestamps shifted, sound left out, ...).
+    pub notes: Vec<String>,
+}
+
+/// An input as found.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SourceReport {
+    /// Container in a word.
+    pub container: String,
+    /// Codec of the video.
+    pub codec: Codec,
+    /// Size of a frame.
+    pub size: Size,
+    /// Bits per sample.
+    pub depth: u8,
+    /// Colour description used, guesses filled in.
+    pub colour: Colour,
+    /// Frames that the container announces.
+    pub frames: Option<u64>,
+    /// Layout and what it rests on.
+    pub layout: Layout,
+    /// What decodes it.
+    pub decoder: String,
+    /// Why this decoder.
+    pub decoder_reason: String,
+}
+
+/// The matte as set up.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct MatteReport {
+    /// `rvm` or `chroma`.
+    pub method: &'static str,
+    /// File of the weights, or the key colour.
+    pub source: String,
+    /// Network and refiner, or the key's tolerances.
+    pub detail: String,
+    /// Size at which the network sees an eye.
+    pub stage: Option<Size>,
+}
+
+impl MatteReport {
+    /// The set-up in a sentence.
+    pub fn sentence(&self) -> String {
+        let stage = self.stage.map_or(String::new(), |size| format!(", each eye seen at {size}"));
+        format!("matte by {}: {}, {}{stage}", self.method, self.source, self.detail)
+    }
+}
+
+/// Time of one stage.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct StageReport {
+    /// Name.
+    pub stage: &'static str,
+    /// Seconds at work.
+    pub busy_seconds: f64,
+    /// Share of the wall time.
+    pub busy_share: f64,
+}

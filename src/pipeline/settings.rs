@@ -1,0 +1,62 @@
+//! What a run is asked to do, resolved from the command line; pure data.
+#![forbid(unsafe_code)]
+
+use crate::kernels::key::KeyColour;
+use crate::layout::Packing;
+use crate::vp9::Quality;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How small the network sees an eye.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Detail {
+    /// The longer side of an eye, in pixels; an eye that is smaller is seen as it is.
+    Pixels(u32),
+    /// Scale from an eye, above 0 and up to 1.
+    Ratio(f64),
+}
+
+/// How the background is to be found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MatteChoice {
+    /// The network; a name or a file of weights.
+    Network {
+        /// As given by the user.
+        model: String,
+        /// How small the network sees an eye.
+        detail: Detail,
+    },
+    /// A chroma key; `None` picks the colour from the first picture.
+    Chroma {
+        /// Screen colour.
+        colour: Option<KeyColour>,
+    },
+}
+
+/// Settings common to all files of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How the background is found.
+    pub matte: MatteChoice,
+    /// Packing of the eyes where the user says so.
+    pub packing: Option<Packing>,
+    /// Encoder preset.
+    pub quality: Quality,
+    /// Constant-quality level of the colour stream, 0..=63; the preset's when `None`.
+    pub crf: Option<u8>,
+    /// CPU threads.
+    pub threads: usize,
+    /// A decoder without a sign of life for so long is given up.
+    pub stall: Duration,
+    /// Whether outputs that exist are replaced.
+    pub overwrite: bool,
+}
+
+/// One input and the place of its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The file to read.
+    pub input: PathBuf,
+    /// The file to write.
+    pub output: PathBuf,
+}
