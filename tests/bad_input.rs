@@ -41,7 +41,7 @@ fn files_that_are_no_video() {
     let text = written(folder.path(), "notes.mp4", b"These are notes, not a video.\n".repeat(50).as_slice());
     fails(support::vrpipe(), &text, 3, &["notes.mp4"]);
     fails(support::vrpipe(), &folder.path().join("absent.mp4"), 3, &["absent.mp4", "No such file"]);
-    fails(support::vrpipe(), folder.path(), 3, &["directory"]);
+    fails(support::vrpipe(), folder.path(), 3, &["not a regular file"]);
 }
 
 #[test]
@@ -166,7 +166,9 @@ fn a_stalled_ffmpeg_is_killed() {
     let test = "a_stalled_ffmpeg_is_killed";
     let Some(clips) = support::clips(test) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let fake = written(folder.path(), "ffmpeg", b"#!/bin/sh\necho still thinking >&2\nsleep 600\n");
+    // Answers when asked for its version, and then says no more.
+    let script = "#!/bin/sh\nif [ \"$1\" = -version ]; then echo ffmpeg version 6.1; exit; fi\necho still thinking >&2\nsleep 600\n";
+    let fake = written(folder.path(), "ffmpeg", script.as_bytes());
     fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
     let out = folder.path().join("out.webm");
     let mut command = support::vrpipe();
