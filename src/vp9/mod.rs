@@ -26,6 +26,6 @@ pub use decoder::{DecodedFrame, Decoder};
 pub use encoder::{EncodedPacket, Encoder, active_map_works};
 pub use error::Error;
 pub use ffi::library_version;
-pub use pair::{EncodedPair, Pair, PairConfig, PairSource};
+pub use pair::{EncodedPair, Pair, PairConfig, PairSource, QUEUE_FRAMES};
 pub use plane::{PlaneRef, Planes};
 pub use quality::Quality;

@@ -50,7 +50,7 @@ fn a_huge_picture_is_refused_before_it_is_allocated() {
     let mut hidden = packets().swap_remove(0);
     hidden.extend_from_slice(&key);
     let shown = decoder.decode(&hidden).map(|frame| frame.map(|frame| frame.size));
-    assert!(matches!(shown, Ok(Some(size)) if size == Size::new(96, 64)) || shown.is_err(), "{shown:?}");
+    assert!(matches!(shown, Ok(Some(size)) if size == Size::new(96, 64)), "{shown:?}");
 }
 
 proptest! {

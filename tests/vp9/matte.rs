@@ -93,6 +93,7 @@ fn flat_parts_of_a_moving_soft_matte_stay_flat() {
             "{quality:?}: {far_off} of {far} flat pixels off by up to {far_worst}; {ends_off} of {ends} pixels at 0 or 255 off; worst {worst}"
         );
         assert!(far > 2_000_000, "the scene has flat parts");
+        // None with libvpx 1.12; a real matte has a few in a million, see docs/encoder.md.
         assert!(far_off * 20_000 <= far, "{quality:?}: {far_off} of {far} flat pixels changed");
         assert!(far_worst <= 2, "{quality:?}: a flat pixel is off by {far_worst}");
         assert!(ends_off * 100 <= ends, "{quality:?}: {ends_off} of {ends} pixels at 0 or 255 changed");

@@ -1,5 +1,7 @@
 //! One stream: quality, determinism, sizes, headers, lag, active maps, and refused input.
 
+use std::ops::RangeInclusive;
+
 use vrpipe::frame::{Matrix, Plane, Range, Samples, Size, Yuv420};
 use vrpipe::vp9::{
     Content, Deadline, Encoder, EncoderConfig, Error, PlaneRef, Planes, active_map_works, header,
@@ -35,8 +37,8 @@ fn pictures_come_back_as_they_were_but_for_the_quantizer() {
             assert_eq!((frame.size, frame.depth), (size, 8));
             let [y, u, v] = frame.planes().unwrap();
             let wanted = Planes::from(&pictures[i]);
-            // Measured 39.4 dB and more for luma, 42.6 and more for chroma over all of them.
-            for (got, wanted, least) in [(y, wanted.y, 38.0), (u, wanted.u, 41.0), (v, wanted.v, 41.0)] {
+            // Lowest measured with libvpx 1.12: luma 48.2 dB, chroma 51.4 dB.
+            for (got, wanted, least) in [(y, wanted.y, 46.0), (u, wanted.u, 49.0), (v, wanted.v, 49.0)] {
                 let psnr = psnr(got, wanted);
                 assert!(psnr > least, "{deadline:?} {cpu_used} frame {i}: {psnr:.1} dB, wanted {least}");
             }
@@ -119,7 +121,10 @@ fn settings_out_of_range_are_named() {
         (EncoderConfig { cpu_used: 4, ..good() }, "realtime cpu_used is 4, allowed is 5 to 9"),
         (EncoderConfig { deadline: Deadline::Good, ..good() }, "good cpu_used is 9, allowed is 0 to 4"),
         (EncoderConfig { crf: 64, ..good() }, "crf is 64, allowed is 0 to 63"),
-        (EncoderConfig { quantizer: 9..=8, ..good() }, "highest quantizer is 8, allowed is 9 to 63"),
+        (
+            EncoderConfig { quantizer: RangeInclusive::new(9, 8), ..good() },
+            "highest quantizer is 8, allowed is 9 to 63",
+        ),
         (EncoderConfig { threads: 0, ..good() }, "threads is 0, allowed is 1 to 64"),
         (EncoderConfig { row_mt: true, ..good() }, "threads with row_mt is 1, allowed is 2 to 64"),
         (EncoderConfig { tile_columns_log2: 1, ..good() }, "log2 of tile columns is 1, allowed is 0 to 0"),
