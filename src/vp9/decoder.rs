@@ -12,6 +12,8 @@ use crate::frame::{Plane, Sample, Samples, Size, Yuv420};
 /// A running decoder.
 pub struct Decoder {
     raw: NonNull<ffi::Decoder>,
+    threads: u32,
+    failed: bool,
     /// Reused for packets that need an index appended.
     indexed: Vec<u8>,
 }
@@ -49,20 +51,25 @@ impl Decoder {
     /// [`Error::Config`] for the threads; [`Error::Codec`] when libvpx refuses.
     pub fn new(threads: usize) -> Result<Self, Error> {
         super::config::within("threads", threads, 1..=64)?;
-        let mut failure = ffi::Failure::new();
-        // SAFETY: the pointer is to a live local that C does not keep.
-        let raw = unsafe { ffi::vrp_vp9_decoder_new(threads as u32, &mut failure) };
-        let raw = NonNull::new(raw).ok_or_else(|| failure.into_error())?;
-        Ok(Self { raw, indexed: Vec::new() })
+        let threads = threads as u32;
+        Ok(Self { raw: start(threads)?, threads, failed: false, indexed: Vec::new() })
     }
 
     /// Decodes a packet. `None` when it shows nothing (a hidden frame alone); a superframe shows at
-    /// most one picture. After an error the next key frame can be decoded again.
+    /// most one picture. After an error of libvpx it starts anew, at a key frame.
     ///
     /// # Errors
     /// A broken header, a picture beyond [`MAX_SIDE`], a stream that is not 4:2:0, or libvpx's refusal;
     /// among them any first packet that is no key frame.
     pub fn decode(&mut self, packet: &[u8]) -> Result<Option<DecodedFrame<'_>>, Error> {
+        if self.failed {
+            // libvpx 1.12 loses a frame buffer with some errors and ends up with none.
+            let raw = start(self.threads)?;
+            // SAFETY: the old decoder has no other pointer to it and lends nothing, since a lent frame would
+            // borrow `self`; the new one takes its place.
+            unsafe { ffi::vrp_vp9_decoder_free(std::mem::replace(&mut self.raw, raw).as_ptr()) };
+            self.failed = false;
+        }
         let frames = header::frames(packet)?;
         for frame in &frames {
             let size = header::parse(frame)?.size;
@@ -89,6 +96,7 @@ impl Decoder {
         let failed =
             unsafe { ffi::vrp_vp9_decoder_decode(self.raw.as_ptr(), data.as_ptr(), len, &mut failure) };
         if failed != 0 {
+            self.failed = true;
             return Err(failure.into_error());
         }
         self.picture()
@@ -125,8 +133,16 @@ impl Decoder {
     }
 }
 
-/// Marker of a superframe index with one frame and its size in four bytes (VP9 specification, annex B).
-const INDEX_OF_ONE: u8 = 0b110_11_000;
+/// Marker of a superframe index with one frame, its size in four bytes: bits 110 11 000 (annex B of the
+/// VP9 specification).
+const INDEX_OF_ONE: u8 = 0xd8;
+
+fn start(threads: u32) -> Result<NonNull<ffi::Decoder>, Error> {
+    let mut failure = ffi::Failure::new();
+    // SAFETY: the pointer is to a live local that C does not keep.
+    let raw = unsafe { ffi::vrp_vp9_decoder_new(threads, &mut failure) };
+    NonNull::new(raw).ok_or_else(|| failure.into_error())
+}
 
 impl Drop for Decoder {
     fn drop(&mut self) {

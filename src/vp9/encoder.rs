@@ -2,7 +2,7 @@
 //!
 //! A frame is copied by libvpx during [`Encoder::encode`], so its planes are free again when the call
 //! returns, whatever the lag. The same frames and settings give the same bytes, on any number of
-//! threads: tiles follow from the width alone and libvpx's row threads are bit exact.
+//! threads: tiles follow from the width alone, and see [`EncoderConfig::row_mt`].
 //!
 //! Timestamps do not reach libvpx. It would estimate a frame rate from them, and rounded or variable
 //! ones would then move its golden frames; frames are numbered instead, and a packet's number is

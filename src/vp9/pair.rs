@@ -53,7 +53,8 @@ pub struct PairConfig {
     /// Constant quality level of the colour stream, 0 to 63; the preset's own when `None`. The matte
     /// does not follow it: its errors show as veils and holes.
     pub crf: Option<u8>,
-    /// Threads of each encoder, 1 to 64. The bytes do not depend on it.
+    /// Threads of each encoder, 1 to 64, of which those beyond its tile columns are idle (see
+    /// [`EncoderConfig::tile_columns_log2_for`]). The bytes do not depend on it.
     pub threads: usize,
     /// Frames from one key frame to the next; `None` for the first frame and forced ones only.
     pub key_interval: Option<NonZeroU32>,
