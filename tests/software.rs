@@ -69,7 +69,7 @@ fn times_come_back_exactly_however_they_lie() {
         ("nanoseconds", Box::new(|t| t * 33_333)),
         (
             "nanoseconds and a gap of hours",
-            Box::new(move |t| t * 33_333 + i64::from(t >= middle) * (20_000 << 30)),
+            Box::new(move |t| t * 33_333 + i64::from(t >= middle) * 30_000_000_000_000),
         ),
         (
             "ninety kilohertz and a gap of days",
@@ -161,8 +161,8 @@ fn a_stream_unlike_its_container_is_refused() {
         ["person_h264_aac_sbs.mp4", "person_av1_sbs.mp4", "person_hevc10_sbs.mkv", "person_av1_10bit_sbs.mkv"]
     {
         let clip = Clip::read(&folder.join(name));
-        let wrong = StreamInfo { size: Size::new(700, 288), ..clip.info.clone() };
-        // Small enough to be laid out, so that the check and not a crop decides.
+        // Not 703 or so: ffmpeg takes an H.264 width a little below the coded one as a crop.
+        let wrong = StreamInfo { size: Size::new(640, 288), ..clip.info.clone() };
         let error = first_error(open(wrong, feed(&clip.packets), Options::default()).unwrap());
         assert!(matches!(error, Error::Size { picture: 0, .. }), "{name}: {error}");
         let wrong = StreamInfo { depth: 18 - clip.info.depth, ..clip.info.clone() };

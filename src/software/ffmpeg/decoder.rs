@@ -233,5 +233,8 @@ impl Shared {
         }
         // An error means that the user has gone, who then needs no last word.
         let _gone = queue.send(Message::End);
+        // A child whose output was refused may still have something to say, and should not get to
+        // say that its pipe broke.
+        pictures.nut.drain();
     }
 }

@@ -145,6 +145,11 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
+    /// Reads and forgets the rest, until the other end closes or the decoder is stopped.
+    pub(super) fn drain(&mut self) {
+        drop(std::io::copy(&mut self.input, &mut std::io::sink()));
+    }
+
     /// A packet whose startcode begins with the `N` just read.
     fn packet(&mut self) -> Result<(), Fault> {
         let mut rest = [0; 7];
@@ -350,13 +355,11 @@ impl<R: Read> Reader<R> {
         Ok(((coded as i64).wrapping_sub(delta) & mask) + delta)
     }
 
+    /// Rounded down: ffmpeg moves times that do not rise by one tick of the file, which is finer.
     fn milliseconds(&self, pts: i64, video: Video) -> Result<i64, Fault> {
         let (num, den) = self.time_bases[video.time_base as usize];
-        let (scaled, den) = (i128::from(pts) * i128::from(num) * 1000, i128::from(den));
-        if scaled % den != 0 {
-            return Err(self.malformed("time is no whole millisecond"));
-        }
-        i64::try_from(scaled / den).map_err(|_| self.malformed("time out of range"))
+        let ms = (i128::from(pts) * i128::from(num) * 1000).div_euclid(i128::from(den));
+        i64::try_from(ms).map_err(|_| self.malformed("time out of range"))
     }
 
     fn byte(&mut self) -> Result<u8, Fault> {
