@@ -177,7 +177,7 @@ fn a_stalled_ffmpeg_is_killed() {
     let start = Instant::now();
     let (result, stderr) = support::output(&mut command);
     assert_eq!(result.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("person_mono.mp4") && stderr.contains("2 s"), "{stderr}");
+    assert!(stderr.contains("person_mono.mp4") && stderr.contains("no progress for"), "{stderr}");
     assert!(stderr.contains("still thinking"), "the child's words are in the message: {stderr}");
     assert!(start.elapsed() < Duration::from_secs(30), "took {:?}", start.elapsed());
     assert!(!out.exists());

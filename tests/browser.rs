@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use vrpipe::pipeline::verify::decode_frames;
+use vrpipe::pipeline::playback::{Frame, Playback};
 
 /// A point is good to ask for when the matte is at its limit in a square around it.
 fn flat_points(alpha: &vrpipe::frame::Plane<u8>, value: u8) -> Vec<[usize; 2]> {
@@ -112,7 +112,7 @@ fn chromium_plays_the_output_with_its_alpha() {
     assert!(result.status.success(), "{stderr}");
 
     // Where to look is read from our own decoder: flat squares of the matte at three moments.
-    let frames = decode_frames(&clip).unwrap();
+    let frames: Vec<Frame> = Playback::open(&clip).unwrap().map(Result::unwrap).collect();
     assert_eq!(frames.len(), 120);
     let moments = [(0, 0.0), (75, frames[75].pts_ms as f64 / 1000.0 + 0.005), (119, -1.0)];
     let mut ask = Vec::new();
@@ -126,11 +126,12 @@ fn chromium_plays_the_output_with_its_alpha() {
             solid.len()
         );
         want.push((clear.len(), solid.len()));
-        ask.push(serde_json::json!({ "time": time, "points": [clear, solid].concat() }));
+        let points = [clear, solid].concat();
+        ask.push(serde_json::json!({ "time": time, "points": points }));
     }
 
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser.html")).unwrap();
-    let page = page.replace("ASK", &serde_json::to_string(&ask).unwrap());
+    let page = page.replace("SIZE", "[704, 288]").replace("ASK", &serde_json::to_string(&ask).unwrap());
     let files = HashMap::from([
         ("", ("text/html", page.into_bytes())),
         ("clip.webm", ("video/webm", fs::read(&clip).unwrap())),
@@ -156,7 +157,8 @@ fn chromium_plays_the_output_with_its_alpha() {
     let answer: serde_json::Value = serde_json::from_str(&posted.expect("Chromium answers in time")).unwrap();
 
     assert!(answer.get("error").is_none(), "{answer}");
-    assert_eq!(answer["size"], serde_json::json!([704, 288]));
+    // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32.
+    assert_eq!(answer["size"], serde_json::json!([770, 288]));
     let seconds = answer["duration"].as_f64().unwrap();
     assert!((seconds - 120.0 * 1001.0 / 30000.0).abs() < 0.05, "duration {seconds}");
     for (moment, (clear, solid)) in want.into_iter().enumerate() {

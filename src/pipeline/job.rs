@@ -86,7 +86,7 @@ fn process(
         prepare_matte(&job.input, &settings.matte, models, decoder, video.colour.matrix, &eyes)?;
     let plan = [
         format!("{}, {} {} {} bit", source.container, source.codec, video.size, video.depth),
-        format!("decoded by {} ({})", source.decoder, source.decoder_reason),
+        format!("decoded by {}: {}", source.decoder, source.decoder_reason),
         format!("layout {} ({})", layout.packing, layout.detail),
         matte_report.sentence(),
     ];
@@ -223,7 +223,7 @@ fn output_header(video: &VideoTrack, packing: Packing, expected_frames: Option<u
     muxer::Header {
         video: muxer::VideoTrack {
             size: video.size,
-            display_size: display_size(video),
+            display_size: display_size(video, packing),
             colour: video.colour,
             packing,
             frame_duration_ns: video
@@ -238,9 +238,32 @@ fn output_header(video: &VideoTrack, packing: Packing, expected_frames: Option<u
     }
 }
 
-/// Display size where pixels are not square; players stretch the width.
-fn display_size(video: &VideoTrack) -> Option<Size> {
-    let aspect = video.pixel_aspect.filter(|a| a.num() > 0 && a.num() != a.den())?;
-    let width = (video.size.width as f64 * aspect.as_f64()).round();
-    Some(Size::new(width as usize, video.size.height))
+/// Display size, where it is not the size of the frame. For a stereo video it is that of one view:
+/// so do ffmpeg and, through it, Chromium's file playback understand it (without it they show a
+/// side-by-side video twice as wide as it is; seen in Chromium 156). Pixels that are not square
+/// stretch the width.
+fn display_size(video: &VideoTrack, packing: Packing) -> Option<Size> {
+    let aspect = video.pixel_aspect.filter(|a| a.num() > 0).map_or(1.0, Rational::as_f64);
+    let Size { width, height } = video.size;
+    let (across, down) = match packing {
+        Packing::Mono => (1.0, 1.0),
+        Packing::SideBySide | Packing::SideBySideSwapped => (2.0, 1.0),
+        Packing::TopBottom | Packing::TopBottomSwapped => (1.0, 2.0),
+    };
+    let shown = |side: usize, factor: f64| ((side as f64 * factor).round() as usize).max(1);
+    let display = Size::new(shown(width, aspect / across), shown(height, 1.0 / down));
+    (display != video.size).then_some(display)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_frames_are_four_seconds_apart_at_any_rate() {
+        let frames = |num, den| key_interval(Rational::new(num, den)).unwrap().get();
+        assert_eq!((frames(30, 1), frames(30000, 1001), frames(60, 1)), (120, 116, 240));
+        assert_eq!(key_interval(None).unwrap().get(), 120);
+        assert_eq!(frames(1, 10), 4);
+    }
 }
