@@ -32,7 +32,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// A decoder that is an `ffmpeg` child.
 pub struct Ffmpeg {
     name: String,
-    child: Child,
+    pub(super) child: Child,
     queue: Option<Receiver<Message>>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,

@@ -121,7 +121,7 @@ impl<R: Read> Reader<R> {
             let mut id = [0; FILE_ID.len()];
             self.fill(&mut id)?;
             if id != FILE_ID {
-                return Err(self.malformed("no NUT file"));
+                return Err(Fault::Malformed { what: "no NUT file", at_byte: 0 });
             }
         }
         while !self.ended()? {
