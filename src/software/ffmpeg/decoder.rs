@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::child::Child;
 use super::clock::Clock;
-use super::nut::Fault;
+use super::nut_input::Fault;
 use super::pipe::Pipe;
 use super::program::Program;
 use super::reader::Pictures;
