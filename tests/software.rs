@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vrpipe::frame::{Colour, Picture, Samples, Size, Yuv420};
+use vrpipe::media::Source;
 use vrpipe::packet::{Codec, Packet};
 use vrpipe::software::{Decoder, Error, Feed, Options, StreamInfo, ffmpeg, open};
 use vrpipe::testing;
@@ -30,9 +31,6 @@ fn every_clip_decodes_to_what_ffmpeg_decodes() {
     let mut seen = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|kind| kind == "lock") {
-            continue;
-        }
         let clip = Clip::read(&path);
         assert_eq!(clip.frames.len(), clip.packets.len(), "{}: one picture a packet", path.display());
         let decoder = open(clip.info.clone(), feed(&clip.packets), Options::default()).unwrap();
@@ -40,6 +38,24 @@ fn every_clip_decodes_to_what_ffmpeg_decodes() {
         seen += 1;
     }
     assert!(seen >= 10, "{seen} clips");
+}
+
+/// From the file to pictures with nothing of ffmpeg's but the decoder, as the program does it.
+#[test]
+fn clips_opened_by_our_own_demuxer_decode_alike() {
+    let Some(folder) = clips("clips_opened_by_our_own_demuxer_decode_alike") else { return };
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let clip = Clip::read(&path);
+        let mut source = Source::open(&path).unwrap();
+        let info = StreamInfo::from(source.video());
+        assert_eq!(
+            (info.size, info.depth, info.time_base),
+            (clip.info.size, clip.info.depth, clip.info.time_base)
+        );
+        let feed: Feed = Box::new(move || Ok(source.next_packet()?));
+        clip.check(open(info, feed, Options::default()).unwrap(), &path.display().to_string());
+    }
 }
 
 #[test]

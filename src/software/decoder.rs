@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Error, av1, ffmpeg};
 use crate::frame::{Colour, Picture, Size};
+use crate::media::VideoTrack;
 use crate::packet::{Codec, Packet};
 use crate::units::TimeBase;
 
@@ -30,6 +31,19 @@ pub struct StreamInfo {
     /// Body of `avcC`, `hvcC` or `av1C`, which is also what Matroska calls CodecPrivate. Empty
     /// where the stream carries its own headers.
     pub configuration: Vec<u8>,
+}
+
+impl From<&VideoTrack> for StreamInfo {
+    fn from(track: &VideoTrack) -> Self {
+        Self {
+            codec: track.codec,
+            size: track.size,
+            depth: track.depth,
+            colour: track.colour,
+            time_base: track.time_base,
+            configuration: track.configuration.clone(),
+        }
+    }
 }
 
 /// How to decode.

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::child::Child;
 use super::clock::Clock;
-use super::nut::Fault;
+use super::nut_input::Fault;
 use super::pipe::Pipe;
 use super::program::Program;
 use super::reader::Pictures;
@@ -32,7 +32,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// A decoder that is an `ffmpeg` child.
 pub struct Ffmpeg {
     name: String,
-    child: Child,
+    pub(super) child: Child,
     queue: Option<Receiver<Message>>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,

@@ -21,6 +21,9 @@ mod clock;
 mod decoder;
 mod matroska;
 mod nut;
+mod nut_input;
+#[cfg(test)]
+mod nut_tests;
 mod pipe;
 mod program;
 mod reader;

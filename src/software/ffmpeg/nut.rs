@@ -6,26 +6,9 @@
 //! Spec: NUT Open Container Format 20080304 (mplayerhq.hu), sections in brackets.
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::Read;
 
-use crate::software::Error;
-
-/// Why there is no next frame.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The stream ends inside something.
-    Cut {
-        at_byte: u64,
-    },
-    /// A byte that cannot be there.
-    Malformed {
-        what: &'static str,
-        at_byte: u64,
-    },
-    Io(std::io::Error),
-    /// A well-formed picture that is not the expected one.
-    Wrong(Error),
-}
+use super::nut_input::{Fault, Input};
 
 /// Opening of a file [file_id].
 const FILE_ID: &[u8] = b"nut/multimedia container\0";
@@ -82,8 +65,7 @@ pub(super) struct Frame {
 }
 
 pub(super) struct Reader<R> {
-    input: BufReader<R>,
-    at_byte: u64,
+    input: Input<R>,
     codes: Vec<FrameCode>,
     /// Ticks as `num / den` seconds.
     time_bases: Vec<(u64, u64)>,
@@ -95,11 +77,8 @@ pub(super) struct Reader<R> {
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(input: R) -> Self {
-        // Reads of planes are larger than the buffer and go past it.
-        let input = BufReader::with_capacity(1 << 16, input);
         Self {
-            input,
-            at_byte: 0,
+            input: Input::new(input),
             codes: Vec::new(),
             time_bases: Vec::new(),
             headers: 1,
@@ -114,18 +93,18 @@ impl<R: Read> Reader<R> {
 
     /// The next frame, `None` at the end of the stream.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, Fault> {
-        if self.at_byte == 0 {
-            if self.ended()? {
+        if self.input.at_byte == 0 {
+            if self.input.ended()? {
                 return Ok(None);
             }
             let mut id = [0; FILE_ID.len()];
-            self.fill(&mut id)?;
+            self.input.fill(&mut id)?;
             if id != FILE_ID {
-                return Err(self.malformed("no NUT file"));
+                return Err(Fault::Malformed { what: "no NUT file", at_byte: 0 });
             }
         }
-        while !self.ended()? {
-            match self.byte()? {
+        while !self.input.ended()? {
+            match self.input.byte()? {
                 b'N' => self.packet()?,
                 code => {
                     let frame = self.frame(usize::from(code))?;
@@ -140,28 +119,26 @@ impl<R: Read> Reader<R> {
 
     /// Reads into `bytes` until it is full.
     pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.input.read_exact(bytes).map_err(|source| self.failed(source))?;
-        self.at_byte += bytes.len() as u64;
-        Ok(())
+        self.input.fill(bytes)
     }
 
     /// Reads and forgets the rest, until the other end closes or the decoder is stopped.
     pub(super) fn drain(&mut self) {
-        drop(std::io::copy(&mut self.input, &mut std::io::sink()));
+        self.input.drain();
     }
 
     /// A packet whose startcode begins with the `N` just read.
     fn packet(&mut self) -> Result<(), Fault> {
         let mut rest = [0; 7];
-        self.fill(&mut rest)?;
+        self.input.fill(&mut rest)?;
         let startcode = rest.iter().fold(u64::from(b'N'), |code, byte| code << 8 | u64::from(*byte));
-        let size = self.number()?;
+        let size = self.input.number()?;
         if size > 4096 {
-            self.skip(4)?;
+            self.input.skip(4)?;
         }
-        let end = self.at_byte.saturating_add(size);
+        let end = self.input.at_byte.saturating_add(size);
         if matches!(startcode, MAIN | STREAM | SYNCPOINT) && size > MAX_HEADER_BYTES {
-            return Err(self.malformed("header too large"));
+            return Err(self.input.malformed("header too large"));
         }
         match startcode {
             MAIN => self.main_header()?,
@@ -169,43 +146,43 @@ impl<R: Read> Reader<R> {
             SYNCPOINT => self.syncpoint()?,
             // Info and index, and any packet that a later version may add.
             _ if startcode >> 56 == u64::from(b'N') => {}
-            _ => return Err(self.malformed("no startcode")),
+            _ => return Err(self.input.malformed("no startcode")),
         }
-        let Some(left) = end.checked_sub(self.at_byte) else {
-            return Err(self.malformed("packet runs past its end"));
+        let Some(left) = end.checked_sub(self.input.at_byte) else {
+            return Err(self.input.malformed("packet runs past its end"));
         };
-        self.skip(left)
+        self.input.skip(left)
     }
 
     fn main_header(&mut self) -> Result<(), Fault> {
-        if self.number()? != 3 {
-            return Err(self.malformed("version is not 3"));
+        if self.input.number()? != 3 {
+            return Err(self.input.malformed("version is not 3"));
         }
-        if self.number()? != 1 {
-            return Err(self.malformed("not one stream"));
+        if self.input.number()? != 1 {
+            return Err(self.input.malformed("not one stream"));
         }
-        self.number()?;
-        let count = self.number()?;
+        self.input.number()?;
+        let count = self.input.number()?;
         if !(1..=16).contains(&count) {
-            return Err(self.malformed("number of time bases"));
+            return Err(self.input.malformed("number of time bases"));
         }
         self.time_bases.clear();
         for _ in 0..count {
-            let (num, den) = (self.number()?, self.number()?);
+            let (num, den) = (self.input.number()?, self.input.number()?);
             if num == 0 || den == 0 || num > 1 << 31 || den > 1 << 31 {
-                return Err(self.malformed("time base"));
+                return Err(self.input.malformed("time base"));
             }
             self.time_bases.push((num, den));
         }
         self.frame_codes()?;
         self.headers = 1;
-        let elided = self.number()?;
+        let elided = self.input.number()?;
         if elided > 127 {
-            return Err(self.malformed("number of elision headers"));
+            return Err(self.input.malformed("number of elision headers"));
         }
         for _ in 0..elided {
-            let len = self.number()?;
-            self.skip(len.min(256))?;
+            let len = self.input.number()?;
+            self.input.skip(len.min(256))?;
             self.headers += 1;
         }
         Ok(())
@@ -224,25 +201,27 @@ impl<R: Read> Reader<R> {
         };
         let mut line = blank;
         while self.codes.len() < 256 {
-            line.flags = self.number()?;
-            let fields = self.number()?;
+            line.flags = self.input.number()?;
+            let fields = self.input.number()?;
             let (mut count, mut size) = (None, 0);
             line.reserved = 0;
             for field in 0..fields.min(64) {
                 match field {
-                    0 => line.pts_delta = self.signed()?,
-                    1 => line.size_mul = self.number()?,
-                    2 => line.stream = self.number()?,
-                    3 => size = self.number()?,
-                    4 => line.reserved = self.number()?,
-                    5 => count = Some(self.number()?),
-                    6 => drop(self.signed()?),
-                    7 => line.header = self.number()?,
-                    _ => drop(self.number()?),
+                    0 => line.pts_delta = self.input.signed()?,
+                    1 => line.size_mul = self.input.number()?,
+                    2 => line.stream = self.input.number()?,
+                    3 => size = self.input.number()?,
+                    4 => line.reserved = self.input.number()?,
+                    5 => count = Some(self.input.number()?),
+                    6 => drop(self.input.signed()?),
+                    7 => line.header = self.input.number()?,
+                    _ => drop(self.input.number()?),
                 }
             }
             let count = count.or(line.size_mul.checked_sub(size));
-            let Some(count @ 1..=256) = count else { return Err(self.malformed("table of frame codes")) };
+            let Some(count @ 1..=256) = count else {
+                return Err(self.input.malformed("table of frame codes"));
+            };
             for step in 0..count {
                 // `N` begins startcodes and is never a frame code; it takes no step.
                 if self.codes.len() == usize::from(b'N') {
@@ -257,86 +236,88 @@ impl<R: Read> Reader<R> {
     }
 
     fn stream_header(&mut self) -> Result<(), Fault> {
-        if self.number()? != 0 || self.number()? != 0 {
-            return Err(self.malformed("stream 0 is not video"));
+        if self.input.number()? != 0 || self.input.number()? != 0 {
+            return Err(self.input.malformed("stream 0 is not video"));
         }
         let mut fourcc = [0; 4];
-        if self.number()? != 4 {
-            return Err(self.malformed("no four-character code"));
+        if self.input.number()? != 4 {
+            return Err(self.input.malformed("no four-character code"));
         }
-        self.fill(&mut fourcc)?;
-        let time_base = self.number()?;
-        let msb_pts_shift = self.number()?;
+        self.input.fill(&mut fourcc)?;
+        let time_base = self.input.number()?;
+        let msb_pts_shift = self.input.number()?;
         if time_base >= self.time_bases.len() as u64 || msb_pts_shift > 16 {
-            return Err(self.malformed("stream header"));
+            return Err(self.input.malformed("stream header"));
         }
         for _ in ["max_pts_distance", "decode_delay", "stream_flags"] {
-            self.number()?;
+            self.input.number()?;
         }
-        let private = self.number()?;
-        self.skip(private.min(MAX_HEADER_BYTES))?;
-        let (width, height) = (self.number()?, self.number()?);
+        let private = self.input.number()?;
+        self.input.skip(private.min(MAX_HEADER_BYTES))?;
+        let (width, height) = (self.input.number()?, self.input.number()?);
         let video = Video { fourcc, width, height, time_base, msb_pts_shift: msb_pts_shift as u32 };
         // Headers are repeated now and then; they may not change.
         if self.video.is_some_and(|first| first != video) {
-            return Err(self.malformed("stream header changed"));
+            return Err(self.input.malformed("stream header changed"));
         }
         self.video = Some(video);
         Ok(())
     }
 
     fn syncpoint(&mut self) -> Result<(), Fault> {
-        let coded = self.number()?;
+        let coded = self.input.number()?;
         let count = self.time_bases.len().max(1) as u64;
         let base = self.time_bases.get((coded % count) as usize).copied();
         let video = self.video.and_then(|video| self.time_bases.get(video.time_base as usize).copied());
         let (Some((num, den)), Some((to_num, to_den))) = (base, video) else {
-            return Err(self.malformed("syncpoint before the headers"));
+            return Err(self.input.malformed("syncpoint before the headers"));
         };
         let ticks = i128::from(coded / count) * i128::from(num) * i128::from(to_den);
         let ticks = ticks / (i128::from(den) * i128::from(to_num));
-        self.last_pts = i64::try_from(ticks).map_err(|_| self.malformed("time out of range"))?;
-        self.number()?;
+        self.last_pts = i64::try_from(ticks).map_err(|_| self.input.malformed("time out of range"))?;
+        self.input.number()?;
         Ok(())
     }
 
     fn frame(&mut self, code: usize) -> Result<Frame, Fault> {
         let (Some(&line), Some(video)) = (self.codes.get(code), self.video) else {
-            return Err(self.malformed("frame before the headers"));
+            return Err(self.input.malformed("frame before the headers"));
         };
         let mut flags = line.flags;
         if flags & INVALID != 0 {
-            return Err(self.malformed("invalid frame code"));
+            return Err(self.input.malformed("invalid frame code"));
         }
         if flags & CODED != 0 {
-            flags ^= self.number()?;
+            flags ^= self.input.number()?;
         }
-        let stream = if flags & STREAM_ID != 0 { self.number()? } else { line.stream };
+        let stream = if flags & STREAM_ID != 0 { self.input.number()? } else { line.stream };
         if stream != 0 || flags & SIDE_DATA != 0 {
-            return Err(self.malformed("frame of another stream"));
+            return Err(self.input.malformed("frame of another stream"));
         }
         let pts = if flags & CODED_PTS != 0 {
             self.coded_pts(video.msb_pts_shift)?
         } else {
-            self.last_pts.checked_add(line.pts_delta).ok_or_else(|| self.malformed("time out of range"))?
+            self.last_pts
+                .checked_add(line.pts_delta)
+                .ok_or_else(|| self.input.malformed("time out of range"))?
         };
-        let msb = if flags & SIZE_MSB != 0 { self.number()? } else { 0 };
+        let msb = if flags & SIZE_MSB != 0 { self.input.number()? } else { 0 };
         let bytes = msb.checked_mul(line.size_mul).and_then(|size| size.checked_add(line.size_lsb));
-        let bytes = bytes.ok_or_else(|| self.malformed("frame size"))?;
+        let bytes = bytes.ok_or_else(|| self.input.malformed("frame size"))?;
         if flags & MATCH_TIME != 0 {
-            self.signed()?;
+            self.input.signed()?;
         }
-        let header = if flags & HEADER_IDX != 0 { self.number()? } else { line.header };
-        let reserved = if flags & RESERVED != 0 { self.number()? } else { line.reserved };
+        let header = if flags & HEADER_IDX != 0 { self.input.number()? } else { line.header };
+        let reserved = if flags & RESERVED != 0 { self.input.number()? } else { line.reserved };
         for _ in 0..reserved.min(256) {
-            self.number()?;
+            self.input.number()?;
         }
         if flags & CHECKSUM != 0 {
-            self.skip(4)?;
+            self.input.skip(4)?;
         }
         // Frames above 4096 bytes, as all pictures worth decoding are, are never elided.
         if bytes <= 4096 && header != 0 {
-            return Err(self.malformed("elided frame header"));
+            return Err(self.input.malformed("elided frame header"));
         }
         self.last_pts = pts;
         Ok(Frame { stamp_ms: self.milliseconds(pts, video)?, bytes })
@@ -344,14 +325,14 @@ impl<R: Read> Reader<R> {
 
     /// [Coded pts]: either the low bits of a time near the last one, or a whole time.
     fn coded_pts(&mut self, shift: u32) -> Result<i64, Fault> {
-        let coded = self.number()?;
+        let coded = self.input.number()?;
         let whole = 1_u64 << shift;
         let range = "time out of range";
         if coded >= whole {
-            return i64::try_from(coded - whole).map_err(|_| self.malformed(range));
+            return i64::try_from(coded - whole).map_err(|_| self.input.malformed(range));
         }
         let mask = (whole - 1) as i64;
-        let delta = self.last_pts.checked_sub(mask / 2).ok_or_else(|| self.malformed(range))?;
+        let delta = self.last_pts.checked_sub(mask / 2).ok_or_else(|| self.input.malformed(range))?;
         Ok(((coded as i64).wrapping_sub(delta) & mask) + delta)
     }
 
@@ -359,57 +340,6 @@ impl<R: Read> Reader<R> {
     fn milliseconds(&self, pts: i64, video: Video) -> Result<i64, Fault> {
         let (num, den) = self.time_bases[video.time_base as usize];
         let ms = (i128::from(pts) * i128::from(num) * 1000).div_euclid(i128::from(den));
-        i64::try_from(ms).map_err(|_| self.malformed("time out of range"))
-    }
-
-    fn byte(&mut self) -> Result<u8, Fault> {
-        let mut byte = [0];
-        self.fill(&mut byte)?;
-        Ok(byte[0])
-    }
-
-    /// Variable-length integer [v]: seven bits a byte, most significant first.
-    fn number(&mut self) -> Result<u64, Fault> {
-        let mut value = 0_u64;
-        for _ in 0..9 {
-            let byte = self.byte()?;
-            value = value << 7 | u64::from(byte & 0x7f);
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(self.malformed("number of more than 63 bits"))
-    }
-
-    /// Signed integer [s].
-    fn signed(&mut self) -> Result<i64, Fault> {
-        let value = self.number()? + 1;
-        let half = (value >> 1) as i64;
-        Ok(if value & 1 != 0 { -half } else { half })
-    }
-
-    fn skip(&mut self, bytes: u64) -> Result<(), Fault> {
-        let skipped = std::io::copy(&mut (&mut self.input).take(bytes), &mut std::io::sink());
-        let skipped = skipped.map_err(|source| self.failed(source))?;
-        self.at_byte += skipped;
-        if skipped < bytes { Err(Fault::Cut { at_byte: self.at_byte }) } else { Ok(()) }
-    }
-
-    fn ended(&mut self) -> Result<bool, Fault> {
-        match self.input.fill_buf() {
-            Ok(bytes) => Ok(bytes.is_empty()),
-            Err(source) => Err(self.failed(source)),
-        }
-    }
-
-    fn failed(&self, source: std::io::Error) -> Fault {
-        match source.kind() {
-            ErrorKind::UnexpectedEof => Fault::Cut { at_byte: self.at_byte },
-            _ => Fault::Io(source),
-        }
-    }
-
-    fn malformed(&self, what: &'static str) -> Fault {
-        Fault::Malformed { what, at_byte: self.at_byte }
+        i64::try_from(ms).map_err(|_| self.input.malformed("time out of range"))
     }
 }

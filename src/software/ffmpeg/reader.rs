@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use crossbeam_channel::Sender;
 
 use super::clock::Clock;
-use super::nut::{Fault, Frame, Reader, Video};
+use super::nut::{Frame, Reader, Video};
+use super::nut_input::Fault;
 use super::pipe::bytes_of;
 use crate::frame::{Picture, Samples, Size, Yuv420};
 use crate::software::watch::{Message, Pulse};
