@@ -36,6 +36,8 @@ pub mod vp9;
 
 pub mod rvm;
 
+pub mod gpu;
+
 pub mod engine;
 
 pub mod software;
