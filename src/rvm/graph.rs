@@ -87,6 +87,8 @@ pub enum Op {
     ScaleChannels,
     /// 2x2 mean, stride 2, sizes round up; a window over the edge averages what is inside.
     AveragePool2,
+    /// 3x3 maximum, stride 2, one pixel of padding that never wins; sizes round up.
+    MaxPool3,
     /// Bilinear x2 with half-pixel centres, cropped (bottom, right) to the value's shape.
     Upsample2,
     /// Channels of all inputs after one another.
@@ -154,7 +156,7 @@ pub struct Graph {
     pub values: Vec<Value>,
     /// Every operator, each after those it reads from.
     pub nodes: Vec<Node>,
-    /// Weights of the convolutions, in execution order.
+    /// Weights of the convolutions, in the order of the published network.
     pub convs: Vec<ConvWeights>,
     /// Inputs and outputs.
     pub ports: Ports,
