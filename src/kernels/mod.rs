@@ -1,1 +1,23 @@
-//! The jobs done at full size, one folder each: reference, tests and (with a GPU) launcher.
+//! The jobs done at full size: one folder each, with the formula in plain Rust and its tests.
+//!
+//! ```text
+//! picture ── sample ──> small RGB tensor ──> network ──> A, b ──┐
+//!    └───────────────── compose (A, b or chroma key) ───────────┴──> 8-bit Y, U, V, alpha, activity
+//! ```
+//!
+//! The Rust code of a job is the reference that its CUDA kernel is tested against, and what a
+//! machine with no GPU runs. A result depends on the position of a pixel and its neighbourhood
+//! only: never on the order of the work or the number of threads.
+#![forbid(unsafe_code)]
+
+pub mod bilinear;
+mod check;
+pub mod colour;
+pub mod compose;
+mod error;
+pub mod sample;
+
+#[cfg(test)]
+mod fixtures;
+
+pub use error::Error;
