@@ -86,11 +86,24 @@ impl DeviceBuffer {
     /// Copies `data` to the start of the buffer and waits.
     ///
     /// # Errors
-    /// When the buffer is smaller than `data`, or the driver fails.
+    /// As [`Self::upload_range_sync`].
     pub fn upload_sync<T: Plain>(&mut self, stream: &Stream, data: &[T]) -> Result<(), Error> {
-        self.check_size("upload", size_of_val(data))?;
+        self.upload_range_sync(stream, 0, data)
+    }
+
+    /// Copies `data` to `offset` bytes into the buffer and waits.
+    ///
+    /// # Errors
+    /// When the buffer ends before the data, or the driver fails.
+    pub fn upload_range_sync<T: Plain>(
+        &mut self,
+        stream: &Stream,
+        offset: usize,
+        data: &[T],
+    ) -> Result<(), Error> {
+        self.check_size("upload", offset.saturating_add(size_of_val(data)))?;
         // SAFETY: sizes were checked, and the stream is waited for before `data` can go away.
-        let answer = unsafe { result::memcpy_htod_async(self.address, data, stream.raw()) };
+        let answer = unsafe { result::memcpy_htod_async(self.address + offset as u64, data, stream.raw()) };
         check("cuMemcpyHtoDAsync", answer)?;
         stream.synchronize()
     }
@@ -98,11 +111,24 @@ impl DeviceBuffer {
     /// Copies the start of the buffer to `data` and waits.
     ///
     /// # Errors
-    /// When the buffer is smaller than `data`, or the driver fails.
+    /// As [`Self::download_range_sync`].
     pub fn download_sync<T: Plain>(&self, stream: &Stream, data: &mut [T]) -> Result<(), Error> {
-        self.check_size("download", size_of_val(data))?;
+        self.download_range_sync(stream, 0, data)
+    }
+
+    /// Copies from `offset` bytes into the buffer to `data` and waits.
+    ///
+    /// # Errors
+    /// When the buffer ends before the data, or the driver fails.
+    pub fn download_range_sync<T: Plain>(
+        &self,
+        stream: &Stream,
+        offset: usize,
+        data: &mut [T],
+    ) -> Result<(), Error> {
+        self.check_size("download", offset.saturating_add(size_of_val(data)))?;
         // SAFETY: sizes were checked, and the stream is waited for before `data` can go away.
-        let answer = unsafe { result::memcpy_dtoh_async(data, self.address, stream.raw()) };
+        let answer = unsafe { result::memcpy_dtoh_async(data, self.address + offset as u64, stream.raw()) };
         check("cuMemcpyDtoHAsync", answer)?;
         stream.synchronize()
     }
@@ -130,13 +156,16 @@ impl DeviceBuffer {
         check("cuMemcpyDtoDAsync", answer)
     }
 
-    /// Enqueues zeros over the whole buffer.
+    /// Enqueues zeros over `len_bytes` from `offset` bytes into the buffer.
     ///
     /// # Errors
-    /// When the driver fails.
-    pub fn clear(&mut self, stream: &Stream) -> Result<(), Error> {
-        // SAFETY: the range is the buffer's own.
-        let answer = unsafe { result::memset_d8_async(self.address, 0, self.len_bytes, stream.raw()) };
+    /// When the range is not inside the buffer, or the driver fails.
+    pub fn clear_range(&mut self, stream: &Stream, offset: usize, len_bytes: usize) -> Result<(), Error> {
+        self.check_size("clear", offset.saturating_add(len_bytes))?;
+        self.device.bind()?;
+        let start = self.address + offset as u64;
+        // SAFETY: the range was checked to be the buffer's own.
+        let answer = unsafe { result::memset_d8_async(start, 0, len_bytes, stream.raw()) };
         check("cuMemsetD8Async", answer)
     }
 }
