@@ -15,6 +15,7 @@ mod check;
 pub mod colour;
 pub mod compose;
 mod error;
+pub mod key;
 pub mod sample;
 
 #[cfg(test)]
