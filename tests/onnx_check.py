@@ -22,6 +22,12 @@ except ImportError as error:
 TOLERANCE = 1e-4
 # Largest difference of an element, relative to the largest element.
 PEAK_TOLERANCE = 1e-3
+# The fast filter divides by a variance that is a small difference of large numbers: where the image
+# is flat, float32 leaves A and b with 1e-3 of relative error (the reference itself is as far from
+# the same formula in doubles). The errors cancel in A * image + b, which is held to the tolerances
+# above in every case.
+FAST_TOLERANCE = 5e-3
+FAST_PEAK_TOLERANCE = 3e-2
 
 DTYPES = {"F32": numpy.float32, "F16": numpy.float16, "U8": numpy.uint8}
 
@@ -58,6 +64,13 @@ def small(frames, ratio):
     return image.astype(numpy.float32)
 
 
+def filtered(out):
+    """The coefficients applied at stage size: foreground residual and alpha."""
+    src = out["src_sm"].astype(numpy.float64)
+    image = numpy.concatenate([src, src.mean(1, keepdims=True)], 1)
+    return out["A"] * image + out["b"]
+
+
 def main(model, golden):
     tensors, metadata = load(golden)
     ratio = float(metadata["ratio"])
@@ -71,29 +84,35 @@ def main(model, golden):
     failed = False
     compared = 0
     frames = tensors["frames_u8"]
+    fast = metadata["refiner"] == "fast_guided_filter"
     for index, frame in enumerate(frames):
         state["src"] = small(frame, ratio)
         out = dict(zip(names, session.run(names, state)))
         out["src_sm"] = state["src"]
-        for name in ["src_sm"] + required:
-            expected = tensors.get(f"{name.removesuffix('o')}.{index}")
-            if expected is None:
-                continue
-            got = out[name]
-            if got.shape != expected.shape:
-                print(f"frame {index} {name}: shape {got.shape}, expected {expected.shape}")
-                return 1
-            delta = got.astype(numpy.float64) - expected
-            relative = numpy.linalg.norm(delta) / numpy.linalg.norm(expected.astype(numpy.float64))
-            peak = numpy.abs(delta).max() / numpy.abs(expected).max()
-            compared += 1
-            bad = not (relative <= TOLERANCE and peak <= PEAK_TOLERANCE)
-            failed |= bad
-            print(f"frame {index} {name}: relative {relative:.2e} peak {peak:.2e}{' BAD' if bad else ''}")
+        if f"A.{index}" in tensors:
+            golden_out = {name: tensors[f"{name.removesuffix('o')}.{index}"] for name in required}
+            golden_out["src_sm"] = tensors[f"src_sm.{index}"]
+            for side in (out, golden_out):
+                side["A*src+b"] = filtered(side)
+            for name, expected in golden_out.items():
+                got = out[name]
+                if got.shape != expected.shape:
+                    print(f"frame {index} {name}: shape {got.shape}, expected {expected.shape}")
+                    return 1
+                delta = got.astype(numpy.float64) - expected
+                relative = numpy.linalg.norm(delta) / numpy.linalg.norm(expected.astype(numpy.float64))
+                peak = numpy.abs(delta).max() / numpy.abs(expected).max()
+                loose = fast and name in ("A", "b")
+                good = relative <= (FAST_TOLERANCE if loose else TOLERANCE)
+                good &= peak <= (FAST_PEAK_TOLERANCE if loose else PEAK_TOLERANCE)
+                failed |= not good
+                compared += 1
+                print(f"frame {index} {name}: relative {relative:.2e} peak {peak:.2e}{'' if good else ' BAD'}")
         for i in range(1, 5):
             state[f"r{i}i"] = out[f"r{i}o"]
-    if compared != 2 * (len(required) + 1):
-        print(f"compared {compared} tensors, expected {2 * (len(required) + 1)}")
+    expected = 2 * (len(required) + 2)
+    if compared != expected:
+        print(f"compared {compared} tensors, expected {expected}")
         return 1
     return int(failed)
 

@@ -4,12 +4,13 @@
 //! working memory and the recurrent state; a caller owns the frames and the coefficients.
 #![forbid(unsafe_code)]
 
+use crate::rvm::StageSize;
 use crate::tensor::{Coefficients, Tensor};
 
 /// Runs the network frame by frame.
 pub trait Engine: Send {
-    /// `[height, width]` of the small frames that the engine takes and of the maps it gives.
-    fn stage_size(&self) -> [usize; 2];
+    /// Size of the small frames that the engine takes and of the maps it gives.
+    fn stage_size(&self) -> StageSize;
 
     /// Number of eyes of a frame: the batch. Each has its own state.
     fn eyes(&self) -> usize;

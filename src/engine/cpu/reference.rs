@@ -105,6 +105,15 @@ pub fn apply(graph: &Graph, op: &Op, inputs: &[&Tensor], shape: [usize; 3]) -> T
             }
             sum / count
         }),
+        Op::MaxPool3 => fill(&mut out, |b, ch, y, z| {
+            let mut most = f32::NEG_INFINITY;
+            for row in (2 * y).saturating_sub(1)..(2 * y + 2).min(h) {
+                for col in (2 * z).saturating_sub(1)..(2 * z + 2).min(w) {
+                    most = most.max(x.channel(b, ch)[row * w + col]);
+                }
+            }
+            most
+        }),
         Op::Upsample2 => fill(&mut out, |b, ch, y, z| {
             let (y0, y1, fy) = half_pixel(y, h);
             let (x0, x1, fx) = half_pixel(z, w);

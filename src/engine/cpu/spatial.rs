@@ -2,6 +2,8 @@
 //!
 //! Each fills the output, `[eyes, c, h, w]`, a plane a job. Sums have one fixed order.
 
+use rayon::prelude::*;
+
 use super::plan::Input;
 use super::pointwise::each_plane;
 use super::simd::wide;
@@ -11,7 +13,6 @@ pub fn global_mean(x: Input<'_>, out: &mut [f32]) {
     let channels = x.channels();
     // One output a plane is too little for a job: the cut is by input pixels.
     let pixels = x.size()[0] * x.size()[1];
-    use rayon::prelude::*;
     let job = ((1 << 14) / pixels).max(1);
     out.par_iter_mut().enumerate().with_min_len(job).for_each(|(index, to)| {
         sum_plane(x.plane(index / channels, index % channels), to);
@@ -53,6 +54,30 @@ wide! {
             }
             if let (Some(a), Some(b), Some(to)) = (top_rest.first(), bottom_rest.first(), to.last_mut()) {
                 *to = (a + b) * 0.5;
+            }
+        }
+    }
+}
+
+/// 3x3 maximum with stride 2, one pixel of padding that never wins.
+pub fn max_pool3(x: Input<'_>, out: &mut [f32]) {
+    let [h, w] = x.size();
+    each_plane(out, x.channels(), [h.div_ceil(2), w.div_ceil(2)], |eye, c, to| {
+        max_plane(x.plane(eye, c), w, to);
+    });
+}
+
+wide! {
+    fn max_plane(x: &[f32], w: usize, out: &mut [f32]) {
+        let h = x.len() / w;
+        for (y, to) in out.chunks_exact_mut(w.div_ceil(2)).enumerate() {
+            // Outside the image the middle row stands in: it is in the window anyway.
+            let middle = &x[2 * y * w..][..w];
+            let above = if y == 0 { middle } else { &x[(2 * y - 1) * w..][..w] };
+            let below = if 2 * y + 1 < h { &x[(2 * y + 1) * w..][..w] } else { middle };
+            let column = |i: usize| above[i].max(middle[i]).max(below[i]);
+            for (x, to) in to.iter_mut().enumerate() {
+                *to = column(2 * x).max(column((2 * x).saturating_sub(1))).max(column((2 * x + 1).min(w - 1)));
             }
         }
     }

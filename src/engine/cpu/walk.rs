@@ -13,6 +13,7 @@ use super::plan::{Input, Plan, fault, is_view};
 use super::pointwise::{self, Binary};
 use super::spatial;
 use crate::engine::{Engine, Error};
+use crate::rvm::StageSize;
 use crate::rvm::graph::{Graph, Node, Op, ValueId};
 use crate::tensor::{Coefficients, Tensor};
 
@@ -69,6 +70,18 @@ impl CpuEngine {
         (self.keep.contains(&id) || ports.state_out.contains(&id)).then(|| self.gather(id))
     }
 
+    /// Floats of all buffers together.
+    #[cfg(test)]
+    pub(super) fn memory_floats(&self) -> usize {
+        self.slots.iter().map(Vec::len).sum()
+    }
+
+    /// Where the buffers lie.
+    #[cfg(test)]
+    pub(super) fn buffer_addresses(&self) -> Vec<*const f32> {
+        self.slots.iter().map(|slot| slot.as_ptr()).collect()
+    }
+
     fn gather(&self, id: ValueId) -> Tensor {
         let [c, h, w] = self.graph.shape(id);
         let mut tensor = Tensor::zeros([self.eyes, c, h, w]);
@@ -115,6 +128,7 @@ impl CpuEngine {
             (Op::GlobalMean, _) => spatial::global_mean(x, out),
             (Op::ScaleChannels, _) => pointwise::scale_channels(x, input(1), out),
             (Op::AveragePool2, _) => spatial::average_pool2(x, out),
+            (Op::MaxPool3, _) => spatial::max_pool3(x, out),
             (Op::Upsample2, _) => spatial::upsample2(x, [h, w], out),
             (Op::ChannelMean, _) => pointwise::channel_mean(x, out),
             (Op::Add, _) => pointwise::binary(Binary::Add, x, input(1), out),
@@ -152,9 +166,9 @@ impl CpuEngine {
 }
 
 impl Engine for CpuEngine {
-    fn stage_size(&self) -> [usize; 2] {
-        let [_, h, w] = self.graph.shape(self.graph.ports.src);
-        [h, w]
+    fn stage_size(&self) -> StageSize {
+        let [_, height, width] = self.graph.shape(self.graph.ports.src);
+        StageSize { height, width }
     }
 
     fn eyes(&self) -> usize {
@@ -233,7 +247,7 @@ fn prepare(graph: &Graph, node: &Node, method: Method) -> Result<Work, Error> {
     let expected = match node.op {
         Op::Conv { .. } | Op::Concat | Op::Slice { .. } => out,
         Op::GlobalMean => [c, 1, 1],
-        Op::AveragePool2 => [c, h.div_ceil(2), w.div_ceil(2)],
+        Op::AveragePool2 | Op::MaxPool3 => [c, h.div_ceil(2), w.div_ceil(2)],
         Op::Upsample2 => [c, out[1].clamp(1, 2 * h), out[2].clamp(1, 2 * w)],
         Op::ChannelMean => [1, h, w],
         _ => x,

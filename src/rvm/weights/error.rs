@@ -1,6 +1,7 @@
 //! What can be wrong with weights.
 #![forbid(unsafe_code)]
 
+use crate::rvm::variant::Variant;
 use std::path::PathBuf;
 
 /// Why there are no weights, or no graph for them.
@@ -103,6 +104,76 @@ pub enum Error {
         /// The number.
         got: f32,
         /// What it must be.
+        expected: &'static str,
+    },
+    /// The archive of a `.pth` is damaged.
+    #[error("not a PyTorch checkpoint: damaged archive")]
+    Zip(#[from] zip::result::ZipError),
+    /// The archive is not a checkpoint.
+    #[error("not a PyTorch checkpoint: no data.pkl among {files} files of the archive")]
+    NoPickle {
+        /// Number of files in it.
+        files: usize,
+    },
+    /// The checkpoint was written on a big-endian machine.
+    #[error("the checkpoint is big-endian; only little-endian ones are read")]
+    BigEndian,
+    /// The dictionary of a `.pth` is not one.
+    #[error("data.pkl at byte {at_byte}: {what}")]
+    Pickle {
+        /// Where.
+        at_byte: usize,
+        /// What is there.
+        what: String,
+    },
+    /// A tensor is larger than the numbers there are for it.
+    #[error("tensor {tensor} {shape:?} does not fit into the {available} numbers there are")]
+    Outside {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Length of the storage it lies in.
+        available: usize,
+    },
+    /// The header of a `.safetensors` is wrong, or the file is cut.
+    #[error("damaged .safetensors file")]
+    Safetensors(#[from] safetensors::SafeTensorError),
+    /// The file is no ONNX model, or is cut.
+    #[error("damaged .onnx file")]
+    Onnx(#[from] prost::DecodeError),
+    /// The model ends before its operator set.
+    #[error("incomplete .onnx file: no operator set")]
+    OnnxIncomplete,
+    /// A model of something else.
+    #[error(
+        "not RVM: the first of {count} convolutions has weights {first:?}; \
+         expected [16, 3, 3, 3] (mobilenetv3) or [64, 3, 7, 7] (resnet50)"
+    )]
+    OnnxNotRvm {
+        /// Number of convolutions.
+        count: usize,
+        /// Shape of the weights of the first.
+        first: Vec<i64>,
+    },
+    /// The model has more or fewer convolutions.
+    #[error("{got} convolutions; RVM {variant} has {fast} with the fast filter, {deep} with the deep one")]
+    OnnxConvCount {
+        /// The network the first convolution belongs to.
+        variant: Variant,
+        /// Number of convolutions without box filters.
+        got: usize,
+        /// Number with the fast filter.
+        fast: usize,
+        /// Number with the deep filter.
+        deep: usize,
+    },
+    /// A node is not as the published models have it.
+    #[error("node {node:?}: expected {expected}")]
+    OnnxNode {
+        /// Its name.
+        node: String,
+        /// What a published model has there.
         expected: &'static str,
     },
 }

@@ -8,7 +8,15 @@ mod canonical;
 mod checkpoint;
 mod error;
 mod fold;
+mod load;
+mod numbers;
+mod onnx;
+mod pickle;
+mod pth;
 mod synthetic;
+mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub use canonical::Weights;
 pub use error::Error;
