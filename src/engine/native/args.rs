@@ -1,6 +1,5 @@
 //! Mirrors of the argument structs in `kernels/`; both sides assert their sizes.
 #![forbid(unsafe_code)]
-#![expect(missing_docs, reason = "the fields are documented in the .cu and .cuh files that they mirror")]
 
 /// `vrp::ConvArgs` of `kernels/conv.cuh`.
 #[derive(Clone, Copy, Debug)]

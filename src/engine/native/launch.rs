@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::args::*;
 use super::arena::Arena;
+use super::args::*;
 use super::plan::{BufferId, ConvMode, ConvStep, Place, Plan, Step};
 use super::tile::{TILES, Tile};
 use crate::gpu::{Device, DeviceBuffer, Error, Kernel, Stream};

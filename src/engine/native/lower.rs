@@ -10,7 +10,9 @@ use std::collections::HashMap;
 
 use super::pack::{self, Channel};
 use super::patterns::{Gru, Index};
-use super::plan::{Buffer, BufferId, ConvMode, ConvStep, Geometry, Life, Packed, Place, Plan, StatePort, Step};
+use super::plan::{
+    Buffer, BufferId, ConvMode, ConvStep, Geometry, Life, Packed, Place, Plan, StatePort, Step, Written,
+};
 use crate::engine::Error;
 use crate::rvm::graph::{Graph, Node, Op, ValueId};
 
@@ -34,6 +36,8 @@ pub(super) struct Halves {
     pub(super) kept: Place,
     pub(super) fed: Place,
     pub(super) map: Vec<Channel>,
+    /// The values that lie there.
+    pub(super) values: [ValueId; 2],
 }
 
 /// State of a ConvGRU on the device.
@@ -41,6 +45,8 @@ pub(super) struct Halves {
 pub(super) struct GruBuffers {
     pub(super) state: BufferId,
     pub(super) z: BufferId,
+    /// What the launch writes as halfs: `r * state`, or the new state.
+    pub(super) writes: ValueId,
 }
 
 pub(super) struct Lowering<'g> {
@@ -49,6 +55,7 @@ pub(super) struct Lowering<'g> {
     pub(super) buffers: Vec<Buffer>,
     pub(super) steps: Vec<Step>,
     pub(super) weights: Vec<Packed>,
+    pub(super) written: Vec<Written>,
     pub(super) homes: HashMap<ValueId, Home>,
     pub(super) vectors: HashMap<ValueId, Vector>,
     pub(super) halves: HashMap<ValueId, Halves>,
@@ -67,12 +74,13 @@ pub(super) struct Lowering<'g> {
 /// # Errors
 /// [`Error::Graph`] when the graph is not of the family that this engine runs.
 pub fn lower(graph: &Graph, eyes: usize) -> Result<Plan, Error> {
-    let mut lowering = Lowering {
+    let lowering = Lowering {
         index: Index::new(graph),
         eyes,
         buffers: Vec::new(),
         steps: Vec::new(),
         weights: Vec::new(),
+        written: Vec::new(),
         homes: HashMap::new(),
         vectors: HashMap::new(),
         halves: HashMap::new(),
@@ -118,8 +126,8 @@ impl<'g> Lowering<'g> {
             }
         }
         self.finish(guided, [guide, mat, a, b], size)?;
-        let eyes = self.eyes;
-        Ok(Plan { eyes, size, steps: self.steps, buffers: self.buffers, weights: self.weights, src, a, b, states })
+        let Self { eyes, buffers, steps, weights, written, .. } = self;
+        Ok(Plan { eyes, size, steps, buffers, weights, written, src, a, b, states })
     }
 
     pub(super) fn buffer(&mut self, name: &str, bytes: usize, life: Life) -> BufferId {
@@ -128,7 +136,13 @@ impl<'g> Lowering<'g> {
     }
 
     /// A buffer of halfs of its own, all of whose channels are one place.
-    pub(super) fn map_buffer(&mut self, name: &str, [h, w]: [usize; 2], channels: usize, life: Life) -> Place {
+    pub(super) fn map_buffer(
+        &mut self,
+        name: &str,
+        [h, w]: [usize; 2],
+        channels: usize,
+        life: Life,
+    ) -> Place {
         let buffer = self.buffer(name, self.eyes * h * w * channels * 2, life);
         Place { buffer, offset: 0, pitch: channels }
     }
@@ -136,6 +150,17 @@ impl<'g> Lowering<'g> {
     pub(super) fn pack(&mut self, packed: Packed) -> usize {
         self.weights.push(packed);
         self.weights.len() - 1
+    }
+
+    /// Adds a launch that writes `value` to `place`.
+    pub(super) fn push(&mut self, step: Step, value: ValueId, place: Place, map: Vec<Channel>) {
+        self.steps.push(step);
+        self.wrote(value, place, map);
+    }
+
+    /// Notes that the last launch writes `value` to `place`.
+    pub(super) fn wrote(&mut self, value: ValueId, place: Place, map: Vec<Channel>) {
+        self.written.push(Written { step: self.steps.len() - 1, value, place, map });
     }
 
     pub(super) fn size(&self, value: ValueId) -> [usize; 2] {
@@ -174,7 +199,9 @@ impl<'g> Lowering<'g> {
         });
         match states {
             [Some(r1), Some(r2), Some(r3), Some(r4)] if ports.len() == 4 => Ok([r1, r2, r3, r4]),
-            _ => Err(self.index.error(graph.ports.state_out[0], "expected a ConvGRU for each of four states")),
+            _ => {
+                Err(self.index.error(graph.ports.state_out[0], "expected a ConvGRU for each of four states"))
+            }
         }
     }
 
@@ -193,17 +220,18 @@ impl<'g> Lowering<'g> {
         let second = pack::padded(width, width);
         let joined = |a: &[Channel], b: &[Channel]| [a, b].concat();
 
-        self.halves.insert(gru.whole, Halves { kept, fed, map: joined(&half, &second) });
+        let values = [gru.kept, gru.fed];
+        self.halves.insert(gru.whole, Halves { kept, fed, map: joined(&half, &second), values });
         // The state lies before the input here, after it in the weights.
         self.homes.insert(gru.joined, Home { place: state_copy, map: joined(&second, &half) });
         self.homes.insert(gru.reset_joined, Home { place: fed, map: joined(&half, &second) });
         self.homes.insert(gru.result, Home { place: kept, map: joined(&half, &second) });
         self.homes.insert(gru.gates, Home { place: reset, map: joined(&half, &second) });
         self.homes.insert(gru.candidate, Home { place: state_copy, map: half });
-        let buffers = GruBuffers { state, z };
-        self.gates.insert(gru.gates, buffers);
-        self.candidates.insert(gru.candidate, buffers);
-        let by_layout = [gru.kept, gru.fed, gru.joined, gru.reset, gru.reset_joined, gru.new_state, gru.result];
+        self.gates.insert(gru.gates, GruBuffers { state, z, writes: gru.reset });
+        self.candidates.insert(gru.candidate, GruBuffers { state, z, writes: gru.new_state });
+        let by_layout =
+            [gru.kept, gru.fed, gru.joined, gru.reset, gru.reset_joined, gru.new_state, gru.result];
         self.absorbed.extend(by_layout);
         self.absorbed.extend(&gru.inner);
         StatePort { buffer: state, copy: state_copy, shape }
@@ -302,8 +330,14 @@ impl<'g> Lowering<'g> {
         if conv.shape[1] != graph.shape(x)[0] || conv.shape[0] != graph.shape(node.output)[0] {
             return Err(self.index.error(node.output, "weights do not fit the input"));
         }
-        let geometry =
-            Geometry { input: self.size(x), output: self.size(node.output), kernel: conv.shape[2], stride, pad, dilation };
+        let geometry = Geometry {
+            input: self.size(x),
+            output: self.size(node.output),
+            kernel: conv.shape[2],
+            stride,
+            pad,
+            dilation,
+        };
         let residual = match residual {
             true => Some(self.home(node.inputs[1])?.place),
             false => None,

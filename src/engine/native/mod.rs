@@ -9,8 +9,8 @@
 //! states and the guided filter are 32-bit floats throughout. Concatenations are buffers whose slices
 //! their producers write; a step is one CUDA graph. [`lower`](lower::lower), [`arena`] and [`pack`] need no device.
 
-mod args;
 pub mod arena;
+mod args;
 pub mod launch;
 pub mod lower;
 mod model;

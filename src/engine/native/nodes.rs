@@ -1,7 +1,7 @@
 //! Lowering of single nodes, once shared buffers are settled.
 #![forbid(unsafe_code)]
 
-use super::lower::{Home, Lowering, Vector};
+use super::lower::{GruBuffers, Home, Lowering, Vector};
 use super::pack;
 use super::patterns::Guided;
 use super::plan::{BufferId, ConvMode, Geometry, Life, Step, TILE_K};
@@ -42,35 +42,38 @@ impl Lowering<'_> {
         if self.waits_for_scale(out) {
             return Ok(());
         }
-        if let Some(buffers) = self.gates.get(&out).copied() {
-            let Home { place, map } = self.home(out)?.clone();
-            let mut step = self.conv_step(node, &map, place)?;
-            step.mode = ConvMode::Gates { state: buffers.state, z: buffers.z };
-            self.steps.push(Step::Conv(step));
-        } else if let Some(buffers) = self.candidates.get(&out).copied() {
-            let Home { place, map } = self.home(out)?.clone();
-            let mut step = self.conv_step(node, &map, place)?;
-            step.mode = ConvMode::State { state: buffers.state, z: buffers.z };
-            self.steps.push(Step::Conv(step));
-        } else {
-            self.plain_conv(node, out, None)?;
-        }
+        let gates = self.gates.get(&out).copied();
+        let candidate = self.candidates.get(&out).copied();
+        let Some(GruBuffers { state, z, writes }) = gates.or(candidate) else {
+            return self.plain_conv(node, out, None);
+        };
+        let Home { place, map } = self.home(out)?.clone();
+        let mut step = self.conv_step(node, &map, place)?;
+        step.mode = match gates {
+            Some(_) => ConvMode::Gates { state, z },
+            None => ConvMode::State { state, z },
+        };
+        let width = self.index.graph.shape(writes)[0];
+        self.push(Step::Conv(step), writes, place, pack::padded(0, width));
         Ok(())
     }
 
     /// A convolution that writes `out` (its own result, or that result scaled).
     fn plain_conv(&mut self, node: &Node, out: ValueId, out_scale: Option<BufferId>) -> Result<(), Error> {
-        let mut step = if let Some(halves) = self.halves.get(&out) {
-            let (kept, fed, map) = (halves.kept, halves.fed, halves.map.clone());
+        if let Some(halves) = self.halves.get(&out) {
+            let (kept, fed, map, values) = (halves.kept, halves.fed, halves.map.clone(), halves.values);
             let mut step = self.conv_step(node, &map, kept)?;
             step.mode = ConvMode::Plain { split: map.len() / 2, second: fed };
-            step
+            step.out_scale = out_scale;
+            let half = pack::padded(0, self.index.graph.shape(values[0])[0]);
+            self.push(Step::Conv(step), values[0], kept, half.clone());
+            self.wrote(values[1], fed, half);
         } else {
-            let home = self.settle(out);
-            self.conv_step(node, &home.map, home.place)?
-        };
-        step.out_scale = out_scale;
-        self.steps.push(Step::Conv(step));
+            let Home { place, map } = self.settle(out);
+            let mut step = self.conv_step(node, &map, place)?;
+            step.out_scale = out_scale;
+            self.push(Step::Conv(step), out, place, map);
+        }
         Ok(())
     }
 
@@ -100,9 +103,11 @@ impl Lowering<'_> {
             return Err(self.index.error(out, "input and output differ in the order of channels"));
         }
         let weights = self.pack(pack::depthwise(&conv, &to.map));
-        let geometry = Geometry { input: self.size(x), output: self.size(out), kernel, stride, pad, dilation };
+        let geometry =
+            Geometry { input: self.size(x), output: self.size(out), kernel, stride, pad, dilation };
         let channels = to.map.len();
-        self.steps.push(Step::Depthwise { x: from.place, y: to.place, channels, geometry, act, weights });
+        let step = Step::Depthwise { x: from.place, y: to.place, channels, geometry, act, weights };
+        self.push(step, out, to.place, to.map);
         Ok(())
     }
 
@@ -134,9 +139,10 @@ impl Lowering<'_> {
         let inputs = vector.map.len();
         let weights = self.pack(packed);
         // Factors of a 1x1 convolution's input are read by its inner loop: halfs, padded like it.
-        let half = self.index.consumers(node.output).any(|reader| {
-            reader.op == Op::ScaleChannels && !self.waits_for_scale(reader.inputs[0])
-        });
+        let half = self
+            .index
+            .consumers(node.output)
+            .any(|reader| reader.op == Op::ScaleChannels && !self.waits_for_scale(reader.inputs[0]));
         let pitch = if half { map.len().next_multiple_of(TILE_K) } else { map.len() };
         let name = &self.index.graph.values[node.output.0].name;
         // Padding of the halfs is never written, so it must stay zero: no sharing of memory.
@@ -177,7 +183,8 @@ impl Lowering<'_> {
             return Err(self.index.error(node.output, "input and output differ in the order of channels"));
         }
         let (input, output) = (self.size(x), self.size(node.output));
-        self.steps.push(Step::Resize { up, x: from.place, y: to.place, channels: from.map.len(), input, output });
+        let step = Step::Resize { up, x: from.place, y: to.place, channels: from.map.len(), input, output };
+        self.push(step, node.output, to.place, to.map);
         Ok(())
     }
 
@@ -190,10 +197,13 @@ impl Lowering<'_> {
     ) -> Result<(), Error> {
         let ports = &self.index.graph.ports;
         let hid = self.home(ports.hid)?.clone();
-        let node = self.index.producer(ports.mat).ok_or_else(|| self.index.error(ports.mat, "has no producer"))?;
+        let node =
+            self.index.producer(ports.mat).ok_or_else(|| self.index.error(ports.mat, "has no producer"))?;
         let project = self.weights_of(node)?;
         if project.shape != [4, 16, 1, 1] || node.inputs[0] != ports.hid || hid.map != pack::padded(0, 16) {
-            return Err(self.index.error(ports.mat, "expected a 1x1 convolution of sixteen channels to four"));
+            return Err(self
+                .index
+                .error(ports.mat, "expected a 1x1 convolution of sixteen channels to four"));
         }
         let graph = self.index.graph;
         let mut layers = vec![project];

@@ -88,7 +88,12 @@ impl<'g> Index<'g> {
         Error::Graph { value: self.graph.values[value.0].name.clone(), what }
     }
 
-    fn expect(&self, value: ValueId, what: &'static str, matches: impl Fn(&Op) -> bool) -> Result<&'g Node, Error> {
+    fn expect(
+        &self,
+        value: ValueId,
+        what: &'static str,
+        matches: impl Fn(&Op) -> bool,
+    ) -> Result<&'g Node, Error> {
         match self.producer(value) {
             Some(node) if matches(&node.op) => Ok(node),
             _ => Err(self.error(value, what)),
@@ -97,11 +102,16 @@ impl<'g> Index<'g> {
 
     fn conv(&self, value: ValueId, kernel: usize, activation: Activation) -> Result<&'g Node, Error> {
         let node = self.expect(value, "expected a convolution", |op| matches!(op, Op::Conv { .. }))?;
-        let Op::Conv { weights, stride: 1, dilation: 1, groups: 1, act, residual: false, .. } = node.op else {
+        let Op::Conv { weights, stride: 1, dilation: 1, groups: 1, act, residual: false, .. } = node.op
+        else {
             return Err(self.error(value, "expected a plain convolution"));
         };
         let [.., k, _] = self.graph.convs[weights.0].shape;
-        if k == kernel && act == activation { Ok(node) } else { Err(self.error(value, "unexpected kernel or activation")) }
+        if k == kernel && act == activation {
+            Ok(node)
+        } else {
+            Err(self.error(value, "unexpected kernel or activation"))
+        }
     }
 
     /// Matches the ConvGRU whose mix is `mix`.
@@ -112,7 +122,9 @@ impl<'g> Index<'g> {
         };
         let width = self.graph.shape(state)[0];
         let slice = |value: ValueId, from: usize| {
-            self.expect(value, "expected half of the channels", |op| *op == Op::Slice { start: from, len: width })
+            self.expect(value, "expected half of the channels", |op| {
+                *op == Op::Slice { start: from, len: width }
+            })
         };
         let gates = slice(update, width)?.inputs[0];
         let joined = self.conv(gates, 3, Activation::Sigmoid)?.inputs[0];
@@ -131,7 +143,8 @@ impl<'g> Index<'g> {
             return Err(self.error(new_state, "not a ConvGRU"));
         }
         let whole = slice(fed, width)?.inputs[0];
-        let result = self.consumers(new_state).next().ok_or_else(|| self.error(new_state, "state is not used"))?;
+        let result =
+            self.consumers(new_state).next().ok_or_else(|| self.error(new_state, "state is not used"))?;
         let &[kept, last] = &result.inputs[..] else {
             return Err(self.error(result.output, "expected two inputs"));
         };
@@ -210,9 +223,11 @@ impl<'g> Index<'g> {
         };
         for (moment, factors, means) in [(cov, [x, mat], [mean_x, mean_y]), (var, [x, x], [mean_x, mean_x])] {
             let mut binary = |value: ValueId, op: Op| {
-                let node = self.expect(value, "unexpected operator in the guided filter", |got| *got == op)?;
+                let node =
+                    self.expect(value, "unexpected operator in the guided filter", |got| *got == op)?;
                 inner.extend(&node.inputs);
-                <[ValueId; 2]>::try_from(&node.inputs[..]).map_err(|_| self.error(value, "expected two inputs"))
+                <[ValueId; 2]>::try_from(&node.inputs[..])
+                    .map_err(|_| self.error(value, "expected two inputs"))
             };
             let [mean, product_of_means] = binary(moment, Op::Sub)?;
             let [product] = unary(mean, Op::Box3)?;

@@ -5,7 +5,8 @@
 //! so that a concatenation is a buffer whose slices are written by their producers.
 #![forbid(unsafe_code)]
 
-use crate::rvm::graph::Activation;
+use super::pack::Channel;
+use crate::rvm::graph::{Activation, ValueId};
 use half::f16;
 
 /// Channels per group: 16 bytes of halfs.
@@ -278,6 +279,19 @@ impl StatePort {
     }
 }
 
+/// Where a value of the graph lies after a step; for tests, which compare it with the reference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// Index into [`Plan::steps`].
+    pub step: usize,
+    /// The value.
+    pub value: ValueId,
+    /// Where it lies.
+    pub place: Place,
+    /// Which of its channels each physical channel is.
+    pub map: Vec<Channel>,
+}
+
 /// A network for one stage size and number of eyes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
@@ -291,6 +305,8 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// What they multiply with.
     pub weights: Vec<Packed>,
+    /// Feature maps in the order in which they are written.
+    pub written: Vec<Written>,
     /// Input, `[n, 3, h, w]` floats.
     pub src: BufferId,
     /// Slope, `[n, h, w, 4]` floats; zeros at ratio 1.

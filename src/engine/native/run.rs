@@ -10,6 +10,7 @@ use super::model::{Memory, Model};
 use super::plan::{BufferId, StatePort};
 use crate::engine::{Engine, Error};
 use crate::gpu::{Event, Graph, Stream};
+use crate::rvm::StageSize;
 use crate::tensor::{Coefficients, Tensor};
 use half::f16;
 
@@ -68,10 +69,32 @@ impl NativeEngine {
     /// # Errors
     /// When the driver refuses.
     pub fn enqueue(&mut self) -> Result<(), Error> {
+        let state_bytes = self.model.arena.state_bytes;
         if std::mem::take(&mut self.fresh) {
-            self.memory.buffers.clear_range(&self.stream, 0, self.model.arena.state_bytes)?;
+            self.memory.buffers.clear_range(&self.stream, 0, state_bytes)?;
         }
         Ok(self.graph.launch(&self.stream)?)
+    }
+
+    /// As [`Self::enqueue`], on another stream, which must be ordered with all else that uses the engine.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error> {
+        let state_bytes = self.model.arena.state_bytes;
+        if std::mem::take(&mut self.fresh) {
+            self.memory.buffers.clear_range(stream, 0, state_bytes)?;
+        }
+        Ok(self.graph.launch(stream)?)
+    }
+
+    /// Uploads the input from host memory and waits.
+    ///
+    /// # Errors
+    /// When it is longer than the input, or the driver fails.
+    pub fn upload_src(&mut self, src: &[f32]) -> Result<(), Error> {
+        let offset = self.model.arena.offsets[self.model.plan.src.0];
+        Ok(self.memory.buffers.upload_range_sync(&self.stream, offset, src)?)
     }
 
     /// Times each launch by itself, in ms: the mean of `runs`; the state is spoilt. For benches.
@@ -146,8 +169,9 @@ impl NativeEngine {
 }
 
 impl Engine for NativeEngine {
-    fn stage_size(&self) -> [usize; 2] {
-        self.model.plan.size
+    fn stage_size(&self) -> StageSize {
+        let [height, width] = self.model.plan.size;
+        StageSize { height, width }
     }
 
     fn eyes(&self) -> usize {
@@ -159,10 +183,9 @@ impl Engine for NativeEngine {
     }
 
     fn step(&mut self, src: &Tensor, out: &mut Coefficients) -> Result<(), Error> {
-        let Model { plan, arena, .. } = &*self.model;
-        let [h, w] = plan.size;
-        Self::check_shape("src", [plan.eyes, 3, h, w], src.shape)?;
-        self.memory.buffers.upload_range_sync(&self.stream, arena.offsets[plan.src.0], &src.data)?;
+        let [h, w] = self.model.plan.size;
+        Self::check_shape("src", [self.eyes(), 3, h, w], src.shape)?;
+        self.upload_src(&src.data)?;
         self.enqueue()?;
         out.a = self.download(self.model.plan.a, [4, h, w], 4)?;
         out.b = self.download(self.model.plan.b, [4, h, w], 4)?;

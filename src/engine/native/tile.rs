@@ -72,7 +72,9 @@ pub fn partial_room(conv: &ConvStep, eyes: usize) -> (usize, usize) {
     if splits == 1 {
         return (0, 0);
     }
-    let rooms = TILES.iter().map(|tile| (splits * tile.blocks(conv, eyes) * tile.m * tile.n, tile.blocks(conv, eyes)));
+    let rooms = TILES
+        .iter()
+        .map(|tile| (splits * tile.blocks(conv, eyes) * tile.m * tile.n, tile.blocks(conv, eyes)));
     rooms.fold((0, 0), |(floats, counters), (f, c)| (floats.max(f), counters.max(c)))
 }
 

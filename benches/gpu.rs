@@ -1,0 +1,108 @@
+//! Times of the GPU path on device 0, as one JSON object: copy bandwidth, kernels, network steps.
+//!
+//! `cargo bench --bench gpu [-- profile]`; with `profile` each launch of a step is listed too. Times are
+//! taken by CUDA events over many runs enqueued together: the median of several such batches, with the
+//! smallest and largest as the spread.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use vrpipe::engine::native::{Model, NativeEngine, Tiles};
+use vrpipe::gpu::{Device, DeviceBuffer, Error, Event, Stream};
+use vrpipe::rvm::{Refiner, StageSize, Variant, Weights, build_graph};
+
+const BATCHES: usize = 9;
+/// Bytes of a 10-bit 7680x3840 surface in, 8-bit colour and alpha out: what compose moves.
+const COMPOSE_BYTES: usize = 7680 * 3840 * 3 + 7680 * 3840 * 5 / 2;
+
+/// Milliseconds per run: median, least and most over batches of `runs`.
+fn time(
+    stream: &Stream,
+    runs: usize,
+    mut enqueue: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<[f32; 3]> {
+    let device = stream.device();
+    let (start, end) = (Event::timing(device)?, Event::timing(device)?);
+    for _ in 0..runs.min(10) {
+        enqueue()?;
+    }
+    let mut times = Vec::with_capacity(BATCHES);
+    for _ in 0..BATCHES {
+        start.record(stream)?;
+        for _ in 0..runs {
+            enqueue()?;
+        }
+        end.record(stream)?;
+        end.synchronize()?;
+        times.push(end.ms_since(&start)? / runs as f32);
+    }
+    times.sort_by(f32::total_cmp);
+    Ok([times[BATCHES / 2], times[0], times[BATCHES - 1]])
+}
+
+fn entry([median, least, most]: [f32; 3]) -> Value {
+    json!({ "ms": median, "ms_min": least, "ms_max": most })
+}
+
+/// A copy that moves as many bytes (read and written) as compose does.
+fn copy(device: &Arc<Device>) -> anyhow::Result<Value> {
+    let stream = Stream::new(device)?;
+    let half = COMPOSE_BYTES / 2;
+    // Several pairs in turn, so that no copy finds its data in the cache.
+    let sources = (0..4).map(|_| DeviceBuffer::zeroed(device, half)).collect::<Result<Vec<_>, Error>>()?;
+    let mut targets =
+        (0..4).map(|_| DeviceBuffer::zeroed(device, half)).collect::<Result<Vec<_>, Error>>()?;
+    let mut at = 0;
+    let ms = time(&stream, 40, || {
+        at = (at + 1) % 4;
+        Ok(targets[at].copy_from(&stream, &sources[at], half)?)
+    })?;
+    let mut value = entry(ms);
+    value["gb_per_s"] = json!(COMPOSE_BYTES as f64 / f64::from(ms[0]) / 1e6);
+    Ok(value)
+}
+
+fn network(device: &Arc<Device>, variant: Variant, profile: bool) -> anyhow::Result<Value> {
+    let weights = Weights::synthetic(variant, Refiner::Deep);
+    let graph = build_graph(&weights, StageSize { height: 512, width: 512 }, false)?;
+    let begin = std::time::Instant::now();
+    let model = Arc::new(Model::new(device, &graph, 2, Tiles::Timed)?);
+    let built_ms = begin.elapsed().as_secs_f64() * 1e3;
+    let mut engine = NativeEngine::new(&model)?;
+    let source: Vec<f32> = (0..2 * 3 * 512 * 512u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32)
+        .collect();
+    engine.upload_src(&source)?;
+    let stream = Stream::new(device)?;
+    let ms = time(&stream, 50, || Ok(engine.enqueue_on(&stream)?))?;
+    let mut value = entry(ms);
+    let (weight_bytes, lane_bytes) = model.memory_bytes();
+    value["prepare_ms"] = json!(built_ms);
+    value["weight_bytes"] = json!(weight_bytes);
+    value["lane_bytes"] = json!(lane_bytes);
+    if profile {
+        for (name, ms) in engine.profile(50)? {
+            eprintln!("{variant:?} {:8.1} us  {name}", ms * 1e3);
+        }
+    }
+    Ok(value)
+}
+
+fn main() -> anyhow::Result<()> {
+    // `cargo test --benches` runs every bench to see that it starts.
+    if std::env::args().any(|arg| arg == "--test") {
+        return Ok(());
+    }
+    let profile = std::env::args().any(|arg| arg == "profile");
+    let device = Device::open(0)?;
+    let mut report = json!({
+        "device": device.name()?,
+        "batches": BATCHES,
+        "copy_of_compose_bytes": copy(&device)?,
+    });
+    for (name, variant) in [("mobilenetv3", Variant::MobileNetV3), ("resnet50", Variant::ResNet50)] {
+        report["step_2x512x512"][name] = network(&device, variant, profile)?;
+    }
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
