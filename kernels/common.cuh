@@ -57,6 +57,15 @@ __device__ __forceinline__ void store_f32x8(float* p, const float (&f)[8]) {
     *reinterpret_cast<float4*>(p + 4) = make_float4(f[4], f[5], f[6], f[7]);
 }
 
+// Each kernel may be started while the one before it still runs (programmatic dependent launch, from
+// Hopper on): before this it must touch nothing that another kernel writes or reads.
+__device__ __forceinline__ void dependency_wait() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;\n" ::: "memory");
+    asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
 __device__ __forceinline__ uint32_t shared_address(const void* p) {
     return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }

@@ -4,8 +4,9 @@
 //
 // A row of the product is an output pixel of one image, a column an output channel, and the inner
 // index runs over taps and channels. A block owns a TILE_M x TILE_N tile of one image; its warps
-// own parts of it. Inputs come in steps of 32 inner indices through STAGES buffers of shared
-// memory (cp.async), 16-byte groups stored crosswise so that ldmatrix meets no bank twice.
+// own parts of it, twice over: one half of the warps adds the even groups of 16 inner indices, the other
+// the odd ones, which doubles the warps that hide latency. Inputs come in steps of TILE_K through STAGES
+// buffers of shared memory (cp.async), 16-byte groups crosswise so that ldmatrix meets no bank twice.
 // The inner sum runs in the same order for every tile shape, so shapes may be chosen by timing
 // without changing a bit of the result. With splits > 1 a tile's inner range is divided among
 // `splits` blocks; the last to finish adds their sums in order.
@@ -16,39 +17,41 @@
 
 namespace vrp {
 
-constexpr int TILE_K = 32;
-constexpr int ROW_BYTES = TILE_K * 2;
+// Rows of packed weights are padded to this, and the inner range is divided in units of it.
+constexpr int UNIT_K = 64;
 
-// Byte offset of 16-byte group `group` of row `row` within a tile.
-__device__ __forceinline__ int crosswise(int row, int group) {
-    return row * ROW_BYTES + ((group ^ ((row >> 1) & 3)) << 4);
-}
-
-template <int TILE_M, int TILE_N, int WARPS_M, int WARPS_N, int STAGES>
+template <int TILE_M, int TILE_N, int TILE_K, int WARPS_M, int WARPS_N, int STAGES>
 struct Conv {
-    static constexpr int THREADS = 32 * WARPS_M * WARPS_N;
+    static constexpr int ROW_BYTES = TILE_K * 2, GROUPS_K = TILE_K / 8;
+    static constexpr int GROUP_THREADS = 32 * WARPS_M * WARPS_N, THREADS = 2 * GROUP_THREADS;
     static constexpr int WARP_M = TILE_M / WARPS_M, WARP_N = TILE_N / WARPS_N;
     static constexpr int MI = WARP_M / 16, NI = WARP_N / 8;
     static constexpr int A_BYTES = TILE_M * ROW_BYTES, B_BYTES = TILE_N * ROW_BYTES;
     static constexpr int STAGE_BYTES = A_BYTES + B_BYTES + ROW_BYTES;  // the last: in_scale
     static constexpr int SUM_PITCH = TILE_N + 4;
-    static constexpr int ROW_STEP = THREADS / 4;
+    static constexpr int ROW_STEP = THREADS / GROUPS_K;
     static constexpr int A_ROWS = TILE_M / ROW_STEP;
     static constexpr int B_ROWS = (TILE_N + ROW_STEP - 1) / ROW_STEP;
     static_assert(NI % 2 == 0 && TILE_M % ROW_STEP == 0, "tile shape");
 
+    // Byte offset of 16-byte group `group` of row `row` within a tile.
+    static __device__ __forceinline__ int crosswise(int row, int group) {
+        return row * ROW_BYTES + ((TILE_K == 64 ? group ^ (row & 7) : group ^ ((row >> 1) & 3)) << 4);
+    }
+
     static __device__ void run(const ConvArgs& p) {
         extern __shared__ __align__(128) unsigned char shared[];
-        const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
+        const int tid = threadIdx.x, lane = tid & 31;
+        const int warp = (tid % GROUP_THREADS) >> 5, half = tid / GROUP_THREADS;
         const int image = blockIdx.z / p.splits, split = blockIdx.z - image * p.splits;
         const int pixels = p.out_h * p.out_w;
         const int m0 = blockIdx.x * TILE_M, n0 = blockIdx.y * TILE_N;
-        const int steps_all = p.k_padded / TILE_K;
-        const int step_begin = (int)((long long)steps_all * split / p.splits);
-        const int step_end = (int)((long long)steps_all * (split + 1) / p.splits);
+        const int units = p.k_padded / UNIT_K;
+        const int step_begin = units * split / p.splits * (UNIT_K / TILE_K);
+        const int step_end = min(units * (split + 1) / p.splits * (UNIT_K / TILE_K), (p.k_total + TILE_K - 1) / TILE_K);
 
         // Each thread copies one 16-byte column of the tiles, for rows ROW_STEP apart.
-        const int group = tid & 3, row0 = tid >> 2;
+        const int group = tid % GROUPS_K, row0 = tid / GROUPS_K;
         const __half* const image_x = p.x + (size_t)image * p.in_h * p.in_w * p.x_pitch;
         int base_y[A_ROWS], base_x[A_ROWS], base_at[A_ROWS];
 #pragma unroll
@@ -86,7 +89,7 @@ struct Conv {
                     copy16(b + crosswise(row, group), inside ? w_at + (size_t)i * ROW_STEP * p.k_padded : p.w, inside);
                 }
             }
-            if (p.in_scale && tid < 4)
+            if (p.in_scale && tid < GROUPS_K)
                 copy16(b + B_BYTES + group * 16, p.in_scale + (size_t)image * p.k_padded + step * TILE_K + group * 8, true);
             w_at += TILE_K;
             channel += TILE_K;
@@ -104,6 +107,7 @@ struct Conv {
 #pragma unroll
                 for (int k = 0; k < 4; ++k) sum[i][j][k] = 0.f;
 
+        dependency_wait();
 #pragma unroll
         for (int s = 0; s < STAGES - 1; ++s) {
             if (step_begin + s < step_end) fetch(step_begin + s, s);
@@ -123,7 +127,8 @@ struct Conv {
             copy_commit();
             const uint32_t a = shared0 + stage * STAGE_BYTES, b = a + A_BYTES;
 #pragma unroll
-            for (int kk = 0; kk < TILE_K / 16; ++kk) {
+            for (int k2 = 0; k2 < TILE_K / 32; ++k2) {
+                const int kk = 2 * k2 + half;
                 uint32_t af[MI][4], bf[NI / 2][4];
 #pragma unroll
                 for (int i = 0; i < MI; ++i) load_matrix4(af[i], a + crosswise(a_row + i * 16, a_group + kk * 2));
@@ -153,17 +158,27 @@ struct Conv {
         copy_wait<0>();
         __syncthreads();
 
-        // Sums go through shared memory so that a thread ends up with eight channels of a pixel.
+        // Sums go through shared memory: there the halves of the block are added, and a thread ends up
+        // with eight channels of a pixel.
         float* const tile = reinterpret_cast<float*>(shared);
 #pragma unroll
-        for (int i = 0; i < MI; ++i)
+        for (int turn = 0; turn < 2; ++turn) {
+            if (half == turn) {
 #pragma unroll
-            for (int j = 0; j < NI; ++j) {
-                const int row = warp_m + i * 16 + (lane >> 2), column = warp_n + j * 8 + (lane & 3) * 2;
-                *reinterpret_cast<float2*>(tile + row * SUM_PITCH + column) = make_float2(sum[i][j][0], sum[i][j][1]);
-                *reinterpret_cast<float2*>(tile + (row + 8) * SUM_PITCH + column) = make_float2(sum[i][j][2], sum[i][j][3]);
+                for (int i = 0; i < MI; ++i)
+#pragma unroll
+                    for (int j = 0; j < NI; ++j)
+#pragma unroll
+                        for (int r = 0; r < 2; ++r) {
+                            const int row = warp_m + i * 16 + (lane >> 2) + r * 8;
+                            float2* const at = reinterpret_cast<float2*>(
+                                tile + row * SUM_PITCH + warp_n + j * 8 + (lane & 3) * 2);
+                            const float2 other = turn ? *at : make_float2(0.f, 0.f);
+                            *at = make_float2(other.x + sum[i][j][2 * r], other.y + sum[i][j][2 * r + 1]);
+                        }
             }
-        __syncthreads();
+            __syncthreads();
+        }
 
         constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS;
         if (p.splits > 1) {
@@ -210,14 +225,16 @@ struct Conv {
 
 }  // namespace vrp
 
-// Name: tile of pixels x tile of channels. Threads and stages are mirrored in conv.rs.
-#define VRP_CONV(NAME, M, N, WARPS_M, WARPS_N, STAGES)                                        \
-    extern "C" __global__ void __launch_bounds__(32 * WARPS_M * WARPS_N, 1) NAME(vrp::ConvArgs p) { \
-        vrp::Conv<M, N, WARPS_M, WARPS_N, STAGES>::run(p);                                    \
+// Name: tile of pixels x tile of channels x step. Threads and stages are mirrored in tile.rs.
+#define VRP_CONV(NAME, M, N, K, WARPS_M, WARPS_N, STAGES)                                            \
+    extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, 1) NAME(vrp::ConvArgs p) { \
+        vrp::Conv<M, N, K, WARPS_M, WARPS_N, STAGES>::run(p);                                        \
     }
-VRP_CONV(vrp_conv_128x128, 128, 128, 2, 4, 4)
-VRP_CONV(vrp_conv_128x64, 128, 64, 4, 2, 4)
-VRP_CONV(vrp_conv_64x64, 64, 64, 2, 2, 4)
-VRP_CONV(vrp_conv_128x32, 128, 32, 4, 1, 4)
-VRP_CONV(vrp_conv_64x32, 64, 32, 2, 1, 4)
-VRP_CONV(vrp_conv_128x16, 128, 16, 4, 1, 4)
+VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3)
+VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3)
+VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3)
+VRP_CONV(vrp_conv_64x64x32, 64, 64, 32, 2, 2, 4)
+VRP_CONV(vrp_conv_128x32x32, 128, 32, 32, 4, 1, 4)
+VRP_CONV(vrp_conv_64x32x64, 64, 32, 64, 2, 1, 4)
+VRP_CONV(vrp_conv_128x16x32, 128, 16, 32, 4, 1, 4)
+VRP_CONV(vrp_conv_64x16x64, 64, 16, 64, 2, 1, 4)

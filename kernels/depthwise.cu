@@ -29,6 +29,7 @@ __device__ __forceinline__ void depthwise(const DepthwiseArgs& p) {
     const int groups = p.channels / 8, columns = (p.out_w + PIXELS - 1) / PIXELS;
     const unsigned total = (unsigned)groups * columns * p.out_h * p.images;
     unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
+    dependency_wait();
     if (index >= total) return;
     const int channel = (int)(index % groups) * 8;
     index /= groups;

@@ -37,6 +37,7 @@ extern "C" __global__ void __launch_bounds__(256) vrp_channel_sums(vrp::SumsArgs
     const int begin = (int)((long long)p.pixels * blockIdx.y / p.parts);
     const int end = (int)((long long)p.pixels * (blockIdx.y + 1) / p.parts);
     float sum[8] = {};
+    dependency_wait();
     if (channel < p.channels) {
         const __half* const x = p.x + (size_t)blockIdx.z * p.pixels * p.x_pitch + channel;
 #pragma unroll 4
@@ -62,6 +63,7 @@ extern "C" __global__ void __launch_bounds__(256) vrp_channel_sums(vrp::SumsArgs
 extern "C" __global__ void __launch_bounds__(256) vrp_gate(vrp::GateArgs p) {
     using namespace vrp;
     extern __shared__ __align__(16) float mean[];
+    dependency_wait();
     const float* const x = p.x + (size_t)blockIdx.y * p.parts * p.inputs;
     for (int c = threadIdx.x; c < p.inputs; c += blockDim.x) {
         float sum = 0.f;

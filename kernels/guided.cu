@@ -1,83 +1,53 @@
-// From the decoder's last features to the coefficients A and b, in 32-bit floats.
+// From the matte to the coefficients A and b, in 32-bit floats.
 //
-// vrp_matte:  mat = conv1x1(hid)                                  16 -> 4 channels
-// vrp_guided: with x = guide, y = mat, box = 3x3 mean, zeros outside, always divided by nine:
+// With x = guide, y = mat, box = 3x3 mean, zeros outside, always divided by nine:
 //   mx = box(x), my = box(y), cov = box(x*y) - mx*my, var = box(x*x) - mx*mx
 //   fast:  A = cov / (var + eps)
 //   deep:  A = w3 * relu(w2 * relu(w1 * [cov, var, hid] + b1) + b2) + b3
 //   b = my - A * mx
-// A thread owns a pixel. Per pixel 32 bytes of hid, 16 of guide and 16 of mat read, 32 written.
+// A thread owns a pixel. Per pixel 32 bytes of hid, 16 of guide and 16 of mat read, 32 written. The deep
+// filter's weights are kernel parameters, which multiplications read at no cost (from shared memory they
+// took three quarters of the time).
 #include "common.cuh"
 
 namespace vrp {
+
+constexpr int DEEP_WEIGHTS = 16 * 24 + 16 + 16 * 16 + 16 + 4 * 16 + 4;
 
 // `hid` in halfs of pitch hid_pitch, 16 channels; the rest [n, h, w, 4] floats.
 struct GuidedArgs {
     const __half* hid;
     const float* guide;
-    float* mat;
-    float* a;              // null: only mat is wanted
+    const float* mat;
+    float* a;
     float* b;
-    const float* weights;  // matte: 4 x 16, 4. Deep filter, from 68 on: 16 x 24, 16, 16 x 16, 16, 4 x 16, 4
     int hid_pitch, images, h, w;
     int deep;
     float eps;
+    float weights[DEEP_WEIGHTS];  // 16 x 24, 16, 16 x 16, 16, 4 x 16, 4
 };
-static_assert(sizeof(GuidedArgs) == 72, "mirrored in src/engine/native/guided.rs");
+static_assert(sizeof(GuidedArgs) == 64 + 4 * DEEP_WEIGHTS, "mirrored in src/engine/native/args.rs");
 
-constexpr int MATTE_WEIGHTS = 68, DEEP_WEIGHTS = 16 * 24 + 16 + 16 * 16 + 16 + 4 * 16 + 4;
-
-__device__ __forceinline__ void load_hid(const GuidedArgs& p, size_t pixel, float (&f)[16]) {
-    float t[8];
-    unpack(load8(p.hid + pixel * p.hid_pitch), t);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) f[i] = t[i];
-    unpack(load8(p.hid + pixel * p.hid_pitch + 8), t);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) f[8 + i] = t[i];
-}
-
-// y = w * x + b, all in registers, weights read from shared memory four at a time.
-template <int IN, int OUT, bool RELU>
-__device__ __forceinline__ void dense(const float* w, const float (&x)[IN], float (&y)[OUT]) {
+// y = w * x + b, all in registers. OFFSET and the loops are known to the compiler, so weights are operands.
+template <int IN, int OUT, int OFFSET, bool RELU>
+__device__ __forceinline__ void dense(const GuidedArgs& p, const float (&x)[IN], float (&y)[OUT]) {
 #pragma unroll
     for (int o = 0; o < OUT; ++o) {
-        float sum = w[IN * OUT + o];
+        float sum = p.weights[OFFSET + IN * OUT + o];
 #pragma unroll
-        for (int i = 0; i < IN; i += 4) {
-            const float4 t = *reinterpret_cast<const float4*>(w + o * IN + i);
-            sum = fmaf(t.x, x[i], sum);
-            sum = fmaf(t.y, x[i + 1], sum);
-            sum = fmaf(t.z, x[i + 2], sum);
-            sum = fmaf(t.w, x[i + 3], sum);
-        }
+        for (int i = 0; i < IN; ++i) sum = fmaf(p.weights[OFFSET + o * IN + i], x[i], sum);
         y[o] = RELU ? fmaxf(sum, 0.f) : sum;
     }
 }
 
 }  // namespace vrp
 
-extern "C" __global__ void __launch_bounds__(256) vrp_matte(vrp::GuidedArgs p) {
-    using namespace vrp;
-    __shared__ __align__(16) float w[MATTE_WEIGHTS];
-    for (int i = threadIdx.x; i < MATTE_WEIGHTS; i += blockDim.x) w[i] = p.weights[i];
-    __syncthreads();
-    const size_t pixel = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (pixel >= (size_t)p.images * p.h * p.w) return;
-    float hid[16], mat[4];
-    load_hid(p, pixel, hid);
-    dense<16, 4, false>(w, hid, mat);
-    reinterpret_cast<float4*>(p.mat)[pixel] = make_float4(mat[0], mat[1], mat[2], mat[3]);
-}
-
 // Block: 32 x 8 pixels, with a border of one held in shared memory. Grid: (w / 32, h / 8, n).
-extern "C" __global__ void __launch_bounds__(256) vrp_guided(vrp::GuidedArgs p) {
+extern "C" __global__ void __launch_bounds__(256) vrp_guided(const __grid_constant__ vrp::GuidedArgs p) {
     using namespace vrp;
-    __shared__ __align__(16) float weights[DEEP_WEIGHTS];
     __shared__ float4 xs[10][34], ys[10][34];
     const int tid = threadIdx.x, tx = tid & 31, ty = tid >> 5;
-    if (p.deep)
-        for (int i = tid; i < DEEP_WEIGHTS; i += 256) weights[i] = p.weights[MATTE_WEIGHTS + i];
+    dependency_wait();
     const size_t image_at = (size_t)blockIdx.z * p.h * p.w;
     for (int i = tid; i < 10 * 34; i += 256) {
         const int y = blockIdx.y * 8 + i / 34 - 1, x = blockIdx.x * 32 + i % 34 - 1;
@@ -115,16 +85,14 @@ extern "C" __global__ void __launch_bounds__(256) vrp_guided(vrp::GuidedArgs p) 
     const size_t pixel = image_at + (size_t)y * p.w + x;
     float a[4];
     if (p.deep) {
-        float hid[16], t[16];
-        load_hid(p, pixel, hid);
+        float low[8], high[8], t[16], u[16];
+        unpack(load8(p.hid + pixel * p.hid_pitch), low);
+        unpack(load8(p.hid + pixel * p.hid_pitch + 8), high);
 #pragma unroll
-        for (int i = 0; i < 16; ++i) f[8 + i] = hid[i];
-        const float* w = weights;
-        dense<24, 16, true>(w, f, t);
-        w += 24 * 16 + 16;
-        dense<16, 16, true>(w, t, hid);
-        w += 16 * 16 + 16;
-        dense<16, 4, false>(w, hid, a);
+        for (int i = 0; i < 8; ++i) f[8 + i] = low[i], f[16 + i] = high[i];
+        dense<24, 16, 0, true>(p, f, t);
+        dense<16, 16, 400, true>(p, t, u);
+        dense<16, 4, 672, false>(p, u, a);
     } else {
 #pragma unroll
         for (int c = 0; c < 4; ++c) a[c] = cov[c] / (cov[4 + c] + p.eps);

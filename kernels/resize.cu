@@ -19,14 +19,13 @@ struct EntryArgs {
     const float* src;  // [n, 3, h, w]
     float* guide;      // [n, h, w, 4]: r, g, b, their mean
     __half* stem;      // [n, h, w, 8]
-    __half* full;      // into the concatenation at full, 1/2, 1/4, 1/8 size
-    __half* half;
+    __half* half;      // into the concatenation at 1/2, 1/4, 1/8 size
     __half* quarter;
     __half* eighth;
-    int full_pitch, half_pitch, quarter_pitch, eighth_pitch;
+    int half_pitch, quarter_pitch, eighth_pitch;
     int h, w;
 };
-static_assert(sizeof(EntryArgs) == 80, "mirrored in src/engine/native/resize.rs");
+static_assert(sizeof(EntryArgs) == 72, "mirrored in src/engine/native/resize.rs");
 
 __device__ __forceinline__ bool locate(const ResizeArgs& p, int& image, int& y, int& x, int& channel) {
     const int groups = p.channels / 8;
@@ -69,6 +68,7 @@ __device__ __forceinline__ void halve(const float* from, float* to, int size, in
 extern "C" __global__ void __launch_bounds__(256) vrp_upsample2(vrp::ResizeArgs p) {
     using namespace vrp;
     int image, y, x, channel;
+    dependency_wait();
     if (!locate(p, image, y, x, channel)) return;
     const int y0 = max((y + 1) / 2 - 1, 0), x0 = max((x + 1) / 2 - 1, 0);
     const int y1 = min((y + 1) / 2, p.in_h - 1), x1 = min((x + 1) / 2, p.in_w - 1);
@@ -92,6 +92,7 @@ extern "C" __global__ void __launch_bounds__(256) vrp_upsample2(vrp::ResizeArgs 
 extern "C" __global__ void __launch_bounds__(256) vrp_max_pool3(vrp::ResizeArgs p) {
     using namespace vrp;
     int image, y, x, channel;
+    dependency_wait();
     if (!locate(p, image, y, x, channel)) return;
     const __half* const base = p.x + (size_t)image * p.in_h * p.in_w * p.x_pitch + channel;
     float best[8];
@@ -117,13 +118,13 @@ extern "C" __global__ void __launch_bounds__(256) vrp_entry(vrp::EntryArgs p) {
     const int x = blockIdx.x * 16 + tx, y = blockIdx.y * 16 + ty, image = blockIdx.z;
     const size_t plane = (size_t)p.h * p.w;
     float r = 0.f, g = 0.f, b = 0.f;
+    dependency_wait();
     if (x < p.w && y < p.h) {
         const size_t pixel = (size_t)y * p.w + x, at = image * plane + pixel;
         const float* const src = p.src + (size_t)image * 3 * plane + pixel;
         r = src[0], g = src[plane], b = src[2 * plane];
         if (p.guide) reinterpret_cast<float4*>(p.guide)[at] = make_float4(r, g, b, (r + g + b) * (1.f / 3.f));
         if (p.stem) store_rgb(p.stem + at * 8, r, g, b, 1.f);
-        if (p.full) store_rgb(p.full + at * p.full_pitch, r, g, b, 0.f);
     }
     level0[tid * 3] = r, level0[tid * 3 + 1] = g, level0[tid * 3 + 2] = b;
     __syncthreads();

@@ -144,7 +144,8 @@ impl Device {
                 unsafe { result::function::set_function_attribute(function, what, shared_bytes as i32) };
             check("cuFuncSetAttribute", answer)?;
         }
-        Ok(Kernel { function, shared_bytes, _device: self.clone() })
+        let early = self.compute_capability >= (9, 0);
+        Ok(Kernel { function, shared_bytes, early, _device: self.clone() })
     }
 }
 
@@ -163,6 +164,9 @@ impl Drop for Device {
 pub struct Kernel {
     function: sys::CUfunction,
     shared_bytes: u32,
+    /// Blocks may be started while the kernel before is still running: hides the time of a launch. Every
+    /// kernel of this program waits by itself before it touches memory that others write.
+    early: bool,
     _device: Arc<Device>,
 }
 
@@ -188,17 +192,28 @@ impl Kernel {
         args: &A,
     ) -> Result<(), Error> {
         let mut parameters = [std::ptr::from_ref(args).cast_mut().cast::<c_void>()];
-        // SAFETY: the caller vouches for `args`, which the driver copies before it returns.
-        let answer = unsafe {
-            result::launch_kernel(
-                self.function,
-                (grid[0], grid[1], grid[2]),
-                (threads, 1, 1),
-                self.shared_bytes,
-                stream.raw(),
-                &mut parameters,
-            )
+        let mut attribute = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
         };
-        check("cuLaunchKernel", answer)
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid[0],
+            gridDimY: grid[1],
+            gridDimZ: grid[2],
+            blockDimX: threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: self.shared_bytes,
+            hStream: stream.raw(),
+            attrs: &mut attribute,
+            numAttrs: u32::from(self.early),
+        };
+        // SAFETY: the caller vouches for `args`, which the driver copies before it returns, as it does
+        // the configuration.
+        let answer = unsafe {
+            sys::cuLaunchKernelEx(&config, self.function, parameters.as_mut_ptr(), std::ptr::null_mut())
+        };
+        check("cuLaunchKernelEx", answer.result())
     }
 }

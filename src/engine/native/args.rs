@@ -113,17 +113,36 @@ pub struct EntryArgs {
     pub src: u64,
     pub guide: u64,
     pub stem: u64,
-    pub full: u64,
     pub half: u64,
     pub quarter: u64,
     pub eighth: u64,
-    pub full_pitch: i32,
     pub half_pitch: i32,
     pub quarter_pitch: i32,
     pub eighth_pitch: i32,
     pub h: i32,
     pub w: i32,
 }
+
+/// `vrp::TailArgs` of `kernels/tail.cu`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct TailArgs {
+    pub x: u64,
+    pub guide: u64,
+    pub hid: u64,
+    pub mat: u64,
+    pub w: u64,
+    pub bias: u64,
+    pub x_pitch: i32,
+    pub hid_pitch: i32,
+    pub in_h: i32,
+    pub in_w: i32,
+    pub h: i32,
+    pub w_px: i32,
+}
+
+/// Floats of the deep filter: `DEEP_WEIGHTS` of `kernels/guided.cu`.
+pub const DEEP_WEIGHTS: usize = 16 * 24 + 16 + 16 * 16 + 16 + 4 * 16 + 4;
 
 /// `vrp::GuidedArgs` of `kernels/guided.cu`.
 #[derive(Clone, Copy, Debug)]
@@ -134,13 +153,13 @@ pub struct GuidedArgs {
     pub mat: u64,
     pub a: u64,
     pub b: u64,
-    pub weights: u64,
     pub hid_pitch: i32,
     pub images: i32,
     pub h: i32,
     pub w: i32,
     pub deep: i32,
     pub eps: f32,
+    pub weights: [f32; DEEP_WEIGHTS],
 }
 
 const _: () = {
@@ -149,6 +168,8 @@ const _: () = {
     assert!(size_of::<SumsArgs>() == 32);
     assert!(size_of::<GateArgs>() == 64);
     assert!(size_of::<ResizeArgs>() == 48);
-    assert!(size_of::<EntryArgs>() == 80);
-    assert!(size_of::<GuidedArgs>() == 72);
+    assert!(size_of::<EntryArgs>() == 72);
+    assert!(size_of::<TailArgs>() == 72);
+    // Kernel parameters may take 4 KiB.
+    assert!(size_of::<GuidedArgs>() == 64 + 4 * DEEP_WEIGHTS);
 };

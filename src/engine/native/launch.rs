@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::arena::Arena;
 use super::args::*;
-use super::plan::{BufferId, ConvMode, ConvStep, Place, Plan, Step};
+use super::plan::{BufferId, ConvMode, ConvStep, Place, Plan, Slope, Step};
 use super::tile::{TILES, Tile};
 use crate::gpu::{Device, DeviceBuffer, Error, Kernel, Stream};
 use crate::rvm::graph::Activation;
@@ -25,13 +25,16 @@ pub struct Kernels {
     upsample: Kernel,
     max_pool: Kernel,
     entry: Kernel,
-    matte: Kernel,
+    tail: Kernel,
     guided: Kernel,
     device: Arc<Device>,
 }
 
 /// Inputs of the widest layer on a vector, which it holds in shared memory.
 const GATE_INPUTS_MAX: usize = 4096;
+
+/// Shared memory of the tail: its input, its first result, its weights, as in `kernels/tail.cu`.
+const TAIL_SHARED_BYTES: u32 = 2 * (400 * 40 + 336 * 24 + 16 * 376 + 16 * 152);
 
 impl Kernels {
     /// Looks the kernels up.
@@ -53,7 +56,7 @@ impl Kernels {
             upsample: kernel("vrp_upsample2")?,
             max_pool: kernel("vrp_max_pool3")?,
             entry: kernel("vrp_entry")?,
-            matte: kernel("vrp_matte")?,
+            tail: device.kernel("vrp_tail", TAIL_SHARED_BYTES)?,
             guided: kernel("vrp_guided")?,
             device: device.clone(),
         })
@@ -95,7 +98,6 @@ impl Bindings<'_> {
 }
 
 /// Arguments of one launch.
-#[derive(Clone, Copy)]
 enum Args {
     Conv(ConvArgs),
     Depthwise(DepthwiseArgs),
@@ -103,7 +105,9 @@ enum Args {
     Gate(GateArgs),
     Resize(ResizeArgs),
     Entry(EntryArgs),
-    Guided(GuidedArgs),
+    Tail(TailArgs),
+    // Large, because it holds the deep filter's weights.
+    Guided(Box<GuidedArgs>),
 }
 
 /// A kernel with its grid and arguments.
@@ -135,7 +139,8 @@ impl Launch {
                 Args::Gate(args) => kernel.launch(stream, *grid, *threads, args),
                 Args::Resize(args) => kernel.launch(stream, *grid, *threads, args),
                 Args::Entry(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Guided(args) => kernel.launch(stream, *grid, *threads, args),
+                Args::Tail(args) => kernel.launch(stream, *grid, *threads, args),
+                Args::Guided(args) => kernel.launch(stream, *grid, *threads, &**args),
             }
         }
     }
@@ -239,17 +244,15 @@ pub fn resolve(kernels: &Kernels, bindings: &Bindings<'_>, step: &Step, tile: us
             Launch { kernel, grid, threads: 256, args: Args::Resize(args) }
         }
         Step::Entry { src, guide, stem, levels, size: [h, w] } => {
-            let [full, half, quarter, eighth] = levels.map(at);
-            let [full_pitch, half_pitch, quarter_pitch, eighth_pitch] = levels.map(pitch);
+            let [half, quarter, eighth] = levels.map(at);
+            let [half_pitch, quarter_pitch, eighth_pitch] = levels.map(pitch);
             let args = EntryArgs {
                 src: address(*src),
                 guide: address(*guide),
                 stem: at(*stem),
-                full,
                 half,
                 quarter,
                 eighth,
-                full_pitch,
                 half_pitch,
                 quarter_pitch,
                 eighth_pitch,
@@ -259,41 +262,50 @@ pub fn resolve(kernels: &Kernels, bindings: &Bindings<'_>, step: &Step, tile: us
             let grid = [blocks(*w, 16), blocks(*h, 16), eyes as u32];
             Launch { kernel: kernels.entry.clone(), grid, threads: 256, args: Args::Entry(args) }
         }
-        Step::Matte { hid, mat, size: [h, w], weights } => {
-            let args = GuidedArgs {
+        Step::Tail { x, guide, hid, mat, input, size: [h, w], weights } => {
+            let (halfs, floats) = bindings.weights[*weights];
+            let args = TailArgs {
+                x: at(*x),
+                guide: address(*guide),
                 hid: at(*hid),
-                guide: 0,
                 mat: address(*mat),
-                a: 0,
-                b: 0,
-                weights: bindings.weights[*weights].1,
+                w: halfs,
+                bias: floats,
+                x_pitch: pitch(*x),
                 hid_pitch: pitch(*hid),
-                images,
+                in_h: input[0] as i32,
+                in_w: input[1] as i32,
                 h: *h as i32,
-                w: *w as i32,
-                deep: 0,
-                eps: 0.0,
+                w_px: *w as i32,
             };
-            let grid = [blocks(eyes * h * w, 256), 1, 1];
-            Launch { kernel: kernels.matte.clone(), grid, threads: 256, args: Args::Guided(args) }
+            let grid = [blocks(*w, 16), blocks(*h, 16), eyes as u32];
+            Launch { kernel: kernels.tail.clone(), grid, threads: 256, args: Args::Tail(args) }
         }
-        Step::Guided { hid, guide, mat, a, b, size: [h, w], eps, weights } => {
+        Step::Guided { hid, guide, mat, a, b, size: [h, w], slope } => {
+            let mut weights = [0.0; DEEP_WEIGHTS];
+            let (deep, eps) = match slope {
+                Slope::Fast(eps) => (0, *eps),
+                Slope::Deep(layers) => {
+                    weights.copy_from_slice(layers);
+                    (1, 0.0)
+                }
+            };
             let args = GuidedArgs {
                 hid: at(*hid),
                 guide: address(*guide),
                 mat: address(*mat),
                 a: address(*a),
                 b: address(*b),
-                weights: bindings.weights[*weights].1,
                 hid_pitch: pitch(*hid),
                 images,
                 h: *h as i32,
                 w: *w as i32,
-                deep: i32::from(eps.is_none()),
-                eps: eps.unwrap_or(0.0),
+                deep,
+                eps,
+                weights,
             };
             let grid = [blocks(*w, 32), blocks(*h, 8), eyes as u32];
-            Launch { kernel: kernels.guided.clone(), grid, threads: 256, args: Args::Guided(args) }
+            Launch { kernel: kernels.guided.clone(), grid, threads: 256, args: Args::Guided(Box::new(args)) }
         }
     }
 }

@@ -105,6 +105,8 @@ impl<'g> Lowering<'g> {
         let src = self.buffer("src", pixels * 12, Life::Step);
         let guide = self.buffer("guide", pixels * 16, Life::Scratch);
         let stem = self.map_buffer("stem", size, 8, Life::Scratch);
+        let tail = self.index.tail()?;
+        self.absorbed.extend(&tail.inner);
         let levels = self.settle_levels(ports.src)?;
         self.settle_input(ports.src, stem)?;
         self.steps.push(Step::Entry { src, guide, stem, levels, size });
@@ -118,14 +120,14 @@ impl<'g> Lowering<'g> {
         } else if ports.b != ports.mat {
             return Err(self.index.error(ports.b, "without A, b is the matte"));
         }
-        self.absorbed.insert(ports.mat);
+        self.absorbed.extend([ports.hid, ports.mat]);
 
         for node in &graph.nodes {
             if !self.absorbed.contains(&node.output) {
                 self.node(node)?;
             }
         }
-        self.finish(guided, [guide, mat, a, b], size)?;
+        self.finish(&tail, guided, [guide, mat, a, b], size)?;
         let Self { eyes, buffers, steps, weights, written, .. } = self;
         Ok(Plan { eyes, size, steps, buffers, weights, written, src, a, b, states })
     }
@@ -237,9 +239,9 @@ impl<'g> Lowering<'g> {
         StatePort { buffer: state, copy: state_copy, shape }
     }
 
-    /// One buffer for the concatenation before each decoder level; gives the slices of the image and
-    /// its averages at full, 1/2, 1/4 and 1/8 size.
-    fn settle_levels(&mut self, src: ValueId) -> Result<[Place; 4], Error> {
+    /// One buffer for the concatenation before each decoder level but the last; gives the slices of the
+    /// image's averages at 1/2, 1/4 and 1/8 size.
+    fn settle_levels(&mut self, src: ValueId) -> Result<[Place; 3], Error> {
         let graph = self.index.graph;
         let mut images = vec![src];
         for level in 0..3 {
@@ -250,7 +252,7 @@ impl<'g> Lowering<'g> {
             images.push(pool.output);
         }
         let mut places = Vec::new();
-        for &image in &images {
+        for &image in &images[1..] {
             let concat = self.index.consumers(image).find(|node| {
                 let first = self.index.producer(node.inputs[0]).map(|node| &node.op);
                 node.op == Op::Concat && first == Some(&Op::Upsample2) && node.inputs.last() == Some(&image)
@@ -263,7 +265,7 @@ impl<'g> Lowering<'g> {
         if given != 3 {
             return Err(self.index.error(src, "expected three averages of the image"));
         }
-        <[Place; 4]>::try_from(places).map_err(|_| self.index.error(src, "expected four levels"))
+        <[Place; 3]>::try_from(places).map_err(|_| self.index.error(src, "expected three levels"))
     }
 
     fn settle_concat(&mut self, concat: &Node, image: ValueId) -> Result<Place, Error> {

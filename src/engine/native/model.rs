@@ -104,7 +104,7 @@ impl Model {
                 format!("{} {channels} to {h}x{w}", if *up { "upsample" } else { "max pool" })
             }
             Step::Entry { .. } => "entry".to_owned(),
-            Step::Matte { .. } => "matte".to_owned(),
+            Step::Tail { .. } => "tail".to_owned(),
             Step::Guided { .. } => "guided filter".to_owned(),
         }
     }

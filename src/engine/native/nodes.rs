@@ -3,8 +3,8 @@
 
 use super::lower::{GruBuffers, Home, Lowering, Vector};
 use super::pack;
-use super::patterns::Guided;
-use super::plan::{BufferId, ConvMode, Geometry, Life, Step, TILE_K};
+use super::patterns::{Guided, Tail};
+use super::plan::{BufferId, ConvMode, Geometry, Life, Slope, Step, UNIT_K};
 use crate::engine::Error;
 use crate::rvm::graph::{ConvWeights, Node, Op, ValueId};
 
@@ -143,7 +143,7 @@ impl Lowering<'_> {
             .index
             .consumers(node.output)
             .any(|reader| reader.op == Op::ScaleChannels && !self.waits_for_scale(reader.inputs[0]));
-        let pitch = if half { map.len().next_multiple_of(TILE_K) } else { map.len() };
+        let pitch = if half { map.len().next_multiple_of(UNIT_K) } else { map.len() };
         let name = &self.index.graph.values[node.output.0].name;
         // Padding of the halfs is never written, so it must stay zero: no sharing of memory.
         let life = if half { Life::Step } else { Life::Scratch };
@@ -188,33 +188,30 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The matte and, below ratio 1, the guided filter.
+    /// The decoder's last level and, below ratio 1, the guided filter.
     pub(super) fn finish(
         &mut self,
+        tail: &Tail,
         guided: Option<Guided>,
         [guide, mat, a, b]: [BufferId; 4],
         size: [usize; 2],
     ) -> Result<(), Error> {
-        let ports = &self.index.graph.ports;
-        let hid = self.home(ports.hid)?.clone();
-        let node =
-            self.index.producer(ports.mat).ok_or_else(|| self.index.error(ports.mat, "has no producer"))?;
-        let project = self.weights_of(node)?;
-        if project.shape != [4, 16, 1, 1] || node.inputs[0] != ports.hid || hid.map != pack::padded(0, 16) {
-            return Err(self
-                .index
-                .error(ports.mat, "expected a 1x1 convolution of sixteen channels to four"));
-        }
         let graph = self.index.graph;
-        let mut layers = vec![project];
-        layers.extend(guided.iter().flat_map(|filter| &filter.layers).map(|id| &graph.convs[id.0]));
-        let packed = pack::floats(&layers);
-        let weights = self.pack(packed);
-        let hid = hid.place;
+        let Home { place: x, map } = self.home(tail.joined)?.clone();
+        if map != pack::padded(0, 32) {
+            return Err(self.index.error(tail.joined, "expected 32 channels in order"));
+        }
+        let input = [map, pack::padded(32, 3)].concat();
+        let [first, second, matte] = tail.layers.map(|id| &graph.convs[id.0]);
+        let weights = self.pack(pack::tail(first, second, matte, &input));
+        let Home { place: hid, map } = self.settle(graph.ports.hid);
         let to = if guided.is_some() { mat } else { b };
-        self.steps.push(Step::Matte { hid, mat: to, size, weights });
-        if let Some(Guided { eps, .. }) = guided {
-            self.steps.push(Step::Guided { hid, guide, mat, a, b, size, eps, weights });
+        let input = self.size(tail.joined);
+        self.push(Step::Tail { x, guide, hid, mat: to, input, size, weights }, graph.ports.hid, hid, map);
+        if let Some(Guided { eps, layers, .. }) = guided {
+            let layers: Vec<&ConvWeights> = layers.iter().map(|id| &graph.convs[id.0]).collect();
+            let slope = eps.map_or_else(|| Slope::Deep(pack::floats(&layers)), Slope::Fast);
+            self.steps.push(Step::Guided { hid, guide, mat, a, b, size, slope });
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Weights in the order in which the kernels read them.
 //!
-//! A dense kernel becomes a matrix `[padded out][tap][padded in]`, rows padded to whole steps of
+//! A dense kernel becomes a matrix `[padded out][tap][padded in]`, rows padded to whole units of
 //! the inner loop. Input channels follow the physical order of the buffer that is read, output
 //! channels that of the buffer that is written; padding gets zeros.
 #![forbid(unsafe_code)]
 
 use half::f16;
 
-use super::plan::{GROUP, Packed, TILE_K};
+use super::plan::{GROUP, Packed, UNIT_K};
 use crate::rvm::graph::ConvWeights;
 
 /// What a physical channel of a buffer holds.
@@ -35,7 +35,7 @@ pub type Affine = ([f32; 3], [f32; 3]);
 pub fn dense(conv: &ConvWeights, input: &[Channel], output: &[Channel], affine: Option<Affine>) -> Packed {
     let [_, per_group, kernel, _] = conv.shape;
     let taps = kernel * kernel;
-    let k_padded = (taps * input.len()).next_multiple_of(TILE_K);
+    let k_padded = (taps * input.len()).next_multiple_of(UNIT_K);
     let mut weight = vec![f16::ZERO; output.len() * k_padded];
     let scale = |c: usize| affine.map_or(1.0, |(scale, _)| scale[c]);
     for (row, channel) in weight.chunks_exact_mut(k_padded).zip(output) {
@@ -87,11 +87,31 @@ pub fn connected(conv: &ConvWeights, input: &[Channel], output: &[Channel]) -> P
     Packed { name: conv.name.clone(), weight, bias: biases(conv, output) }
 }
 
-/// Packs layers that stay in floats, each `[out][in]` followed by its biases.
-pub fn floats(convs: &[&ConvWeights]) -> Packed {
-    let name = convs.first().map_or_else(String::new, |conv| conv.name.clone());
-    let bias = convs.iter().flat_map(|conv| conv.weight.iter().chain(&conv.bias)).copied().collect();
-    Packed { name, weight: Vec::new(), bias }
+/// Halfs of a row of the tail's two convolutions: `TAIL_W0_ROW` and `TAIL_W1_ROW` of `kernels/tail.cu`.
+const TAIL_ROWS: [usize; 2] = [376, 152];
+
+/// Packs the decoder's last level: two dense kernels with rows of the tail's own lengths, then the matte
+/// among the floats. `input` is the order of what the first reads.
+pub fn tail(first: &ConvWeights, second: &ConvWeights, matte: &ConvWeights, input: &[Channel]) -> Packed {
+    let hidden = padded(0, 16);
+    let mut packed = Packed { name: first.name.clone(), ..Packed::default() };
+    for ((conv, input), row) in [(first, input), (second, &hidden)].into_iter().zip(TAIL_ROWS) {
+        let Packed { weight, bias, .. } = dense(conv, input, &hidden, None);
+        for channel in weight.chunks_exact(weight.len() / hidden.len()) {
+            // What is cut off or added is padding.
+            let used = 9 * input.len();
+            packed.weight.extend(&channel[..used]);
+            packed.weight.resize(packed.weight.len() + row - used, f16::ZERO);
+        }
+        packed.bias.extend(bias);
+    }
+    packed.bias.extend(floats(&[matte]));
+    packed
+}
+
+/// Layers that stay in floats, each `[out][in]` followed by its biases.
+pub fn floats(convs: &[&ConvWeights]) -> Vec<f32> {
+    convs.iter().flat_map(|conv| conv.weight.iter().chain(&conv.bias)).copied().collect()
 }
 
 fn biases(conv: &ConvWeights, output: &[Channel]) -> Vec<f32> {

@@ -44,6 +44,16 @@ pub struct Gru {
     pub inner: Vec<ValueId>,
 }
 
+/// The decoder's last level.
+pub struct Tail {
+    /// What is enlarged.
+    pub joined: ValueId,
+    /// The two 3x3 convolutions and the matte's.
+    pub layers: [ConvId; 3],
+    /// Every value that its launch replaces, but the last features and the matte.
+    pub inner: Vec<ValueId>,
+}
+
 /// The guided filter, from the matte to A and b.
 pub struct Guided {
     /// The constant of the fast filter, or `None`.
@@ -168,6 +178,34 @@ impl<'g> Index<'g> {
         })
     }
 
+    fn layer(node: &Node) -> ConvId {
+        match node.op {
+            Op::Conv { weights, .. } => weights,
+            _ => unreachable!("matched as a convolution"),
+        }
+    }
+
+    /// Matches the decoder's last level, from the level before to the matte.
+    pub fn tail(&self) -> Result<Tail, Error> {
+        let ports = &self.graph.ports;
+        let matte = self.conv(ports.mat, 1, Activation::None)?;
+        let second = self.conv(matte.inputs[0], 3, Activation::Relu)?;
+        let first = self.conv(second.inputs[0], 3, Activation::Relu)?;
+        let concat = self.expect(first.inputs[0], "expected a concatenation", |op| *op == Op::Concat)?;
+        let &[enlarged, src] = &concat.inputs[..] else {
+            return Err(self.error(concat.output, "expected two inputs"));
+        };
+        let upsample = self.expect(enlarged, "expected an enlargement", |op| *op == Op::Upsample2)?;
+        let layers = [first, second, matte].map(Self::layer);
+        let shapes = layers.map(|id| self.graph.convs[id.0].shape);
+        let known = shapes == [[16, 35, 3, 3], [16, 16, 3, 3], [4, 16, 1, 1]];
+        if !known || src != ports.src || matte.inputs[0] != ports.hid || self.graph.shape(enlarged)[0] != 32 {
+            return Err(self.error(ports.hid, "not the last level of the decoder"));
+        }
+        let inner = vec![enlarged, concat.output, second.inputs[0]];
+        Ok(Tail { joined: upsample.inputs[0], layers, inner })
+    }
+
     /// Matches the guided filter that ends in `a` and `b`.
     pub fn guided(&self, a: ValueId) -> Result<Guided, Error> {
         let ports = &self.graph.ports;
@@ -209,10 +247,7 @@ impl<'g> Index<'g> {
                     return Err(self.error(joined, "expected the last features"));
                 }
                 let nodes = [first, second, third];
-                let ids = nodes.map(|node| match node.op {
-                    Op::Conv { weights, .. } => weights,
-                    _ => unreachable!("matched as convolutions"),
-                });
+                let ids = nodes.map(Self::layer);
                 let shapes = ids.map(|id| self.graph.convs[id.0].shape);
                 if shapes != [[16, 24, 1, 1], [16, 16, 1, 1], [4, 16, 1, 1]] {
                     return Err(self.error(a, "unexpected widths in the deep guided filter"));

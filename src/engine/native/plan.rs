@@ -12,8 +12,8 @@ use half::f16;
 /// Channels per group: 16 bytes of halfs.
 pub const GROUP: usize = 8;
 
-/// Inner indices that a convolution takes at a time; rows of packed weights are padded to it.
-pub const TILE_K: usize = 32;
+/// Rows of packed weights are padded to it, and the inner sum of a convolution is divided in units of it.
+pub const UNIT_K: usize = 64;
 
 /// Index of a buffer in [`Plan::buffers`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -123,15 +123,24 @@ pub struct ConvStep {
 }
 
 impl ConvStep {
-    /// Length of the inner sum, padded to whole steps.
+    /// Length of the inner sum, padded to whole units.
     pub fn k_padded(&self) -> usize {
-        (self.geometry.kernel.pow(2) * self.cin).next_multiple_of(TILE_K)
+        (self.geometry.kernel.pow(2) * self.cin).next_multiple_of(UNIT_K)
     }
 
     /// Pixels of an image of the result.
     pub fn pixels(&self) -> usize {
         self.geometry.output[0] * self.geometry.output[1]
     }
+}
+
+/// How the guided filter finds its slope.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Slope {
+    /// Covariance over variance plus this.
+    Fast(f32),
+    /// Three layers, each `[out][in]` followed by its biases.
+    Deep(Vec<f32>),
 }
 
 /// One launch.
@@ -145,8 +154,8 @@ pub enum Step {
         guide: BufferId,
         /// `[n, h, w, 8]` halfs, for the first convolution.
         stem: Place,
-        /// Slices at full, 1/2, 1/4 and 1/8 size.
-        levels: [Place; 4],
+        /// Slices at 1/2, 1/4 and 1/8 size.
+        levels: [Place; 3],
         /// Height and width.
         size: [usize; 2],
     },
@@ -218,12 +227,18 @@ pub enum Step {
         /// Height and width after.
         output: [usize; 2],
     },
-    /// The matte from the last features.
-    Matte {
-        /// Features, 16 channels.
+    /// The decoder's last level: enlarged, joined with the image, two convolutions, the matte.
+    Tail {
+        /// The level before, 32 channels.
+        x: Place,
+        /// `[n, h, w, 4]` floats: r, g, b, mean.
+        guide: BufferId,
+        /// Last features, 16 channels.
         hid: Place,
         /// `[n, h, w, 4]` floats.
         mat: BufferId,
+        /// Height and width of the level before.
+        input: [usize; 2],
         /// Height and width.
         size: [usize; 2],
         /// Index into [`Plan::weights`].
@@ -243,10 +258,8 @@ pub enum Step {
         b: BufferId,
         /// Height and width.
         size: [usize; 2],
-        /// `None`: the fast filter's constant; otherwise the deep filter.
-        eps: Option<f32>,
-        /// Index into [`Plan::weights`].
-        weights: usize,
+        /// How the slope is found.
+        slope: Slope,
     },
 }
 
@@ -257,7 +270,7 @@ pub struct Packed {
     pub name: String,
     /// Weights, zeros where channels are padding.
     pub weight: Vec<f16>,
-    /// Biases; for the guided filter all of its weights.
+    /// Biases; for the tail the matte's weights too.
     pub bias: Vec<f32>,
 }
 
@@ -340,7 +353,7 @@ impl Step {
             Step::Depthwise { x, y, .. } | Step::Resize { x, y, .. } => vec![x.buffer, y.buffer],
             Step::Sums { x, y, .. } => vec![x.buffer, *y],
             Step::Gate { x, y, .. } => vec![*x, *y],
-            Step::Matte { hid, mat, .. } => vec![hid.buffer, *mat],
+            Step::Tail { x, guide, hid, mat, .. } => vec![x.buffer, *guide, hid.buffer, *mat],
             Step::Guided { hid, guide, mat, a, b, .. } => vec![hid.buffer, *guide, *mat, *a, *b],
         }
     }

@@ -4,7 +4,7 @@
 //! changes that order, so it follows from the layer's size alone: results do not depend on the device.
 #![forbid(unsafe_code)]
 
-use super::plan::{ConvStep, TILE_K};
+use super::plan::{ConvStep, UNIT_K};
 
 /// One instance of the kernel in `kernels/conv.cu`.
 #[derive(Clone, Copy, Debug)]
@@ -15,30 +15,34 @@ pub struct Tile {
     pub m: usize,
     /// Channels.
     pub n: usize,
+    /// Inner indices of a step.
+    k: usize,
     /// Threads of a block.
     pub threads: u32,
     /// Buffers of input.
     stages: u32,
 }
 
-const fn tile(name: &'static str, m: usize, n: usize, threads: u32, stages: u32) -> Tile {
-    Tile { name, m, n, threads, stages }
+const fn tile(name: &'static str, (m, n, k): (usize, usize, usize), threads: u32, stages: u32) -> Tile {
+    Tile { name, m, n, k, threads, stages }
 }
 
 /// The instances, as at the end of `kernels/conv.cu`.
-pub const TILES: [Tile; 6] = [
-    tile("vrp_conv_128x128", 128, 128, 256, 4),
-    tile("vrp_conv_128x64", 128, 64, 256, 4),
-    tile("vrp_conv_64x64", 64, 64, 128, 4),
-    tile("vrp_conv_128x32", 128, 32, 128, 4),
-    tile("vrp_conv_64x32", 64, 32, 64, 4),
-    tile("vrp_conv_128x16", 128, 16, 128, 4),
+pub const TILES: [Tile; 8] = [
+    tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
+    tile("vrp_conv_128x64x64", (128, 64, 64), 256, 3),
+    tile("vrp_conv_64x64x64", (64, 64, 64), 256, 3),
+    tile("vrp_conv_64x64x32", (64, 64, 32), 256, 4),
+    tile("vrp_conv_128x32x32", (128, 32, 32), 256, 4),
+    tile("vrp_conv_64x32x64", (64, 32, 64), 128, 4),
+    tile("vrp_conv_128x16x32", (128, 16, 32), 256, 4),
+    tile("vrp_conv_64x16x64", (64, 16, 64), 128, 4),
 ];
 
 impl Tile {
     /// Shared memory of a block: the input buffers, reused for the sums.
     pub fn shared_bytes(&self) -> u32 {
-        let row = TILE_K as u32 * 2;
+        let row = self.k as u32 * 2;
         let input = self.stages * ((self.m + self.n) as u32 * row + row);
         let sums = (self.m * (self.n + 4) * 4) as u32;
         input.max(sums)
@@ -53,8 +57,8 @@ impl Tile {
 /// Blocks of 64 x 64 below which a sum is divided: about one per multiprocessor of a large device.
 const BLOCKS_WANTED: usize = 128;
 
-/// Steps of the inner loop that a part must have at least, to be worth the addition at the end.
-const STEPS_MIN: usize = 12;
+/// Units of the inner loop that a part must have at least, to be worth the addition at the end.
+const UNITS_MIN: usize = 6;
 
 /// Most parts.
 const SPLITS_MAX: usize = 4;
@@ -62,8 +66,8 @@ const SPLITS_MAX: usize = 4;
 /// Into how many parts the inner sum of a layer is divided.
 pub fn splits(conv: &ConvStep, eyes: usize) -> usize {
     let blocks = conv.pixels().div_ceil(64) * conv.cout.div_ceil(64) * eyes;
-    let steps = conv.k_padded() / TILE_K;
-    (BLOCKS_WANTED / blocks).min(steps / STEPS_MIN).clamp(1, SPLITS_MAX)
+    let units = conv.k_padded() / UNIT_K;
+    (BLOCKS_WANTED / blocks).min(units / UNITS_MIN).clamp(1, SPLITS_MAX)
 }
 
 /// Floats of scratch and counters that a layer needs, whatever its tile.

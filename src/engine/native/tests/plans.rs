@@ -3,7 +3,7 @@
 use super::super::arena::{lay_out, lifetimes};
 use super::super::lower::lower;
 use super::super::pack::{Channel, padded};
-use super::super::plan::{Life, Plan, Step};
+use super::super::plan::{Life, Plan, Slope, Step};
 use crate::engine::Error;
 use crate::rvm::graph::{Graph, Op};
 use crate::rvm::{Refiner, StageSize, Variant, Weights, build_graph};
@@ -33,10 +33,10 @@ fn every_convolution_has_a_launch() {
     for (graph, plan) in all() {
         let convs = graph.nodes.iter().filter(|node| matches!(node.op, Op::Conv { .. })).count();
         let with_weights = |step: &&Step| {
-            matches!(step, Step::Conv(_) | Step::Depthwise { .. } | Step::Gate { .. } | Step::Matte { .. })
+            matches!(step, Step::Conv(_) | Step::Depthwise { .. } | Step::Gate { .. })
         };
-        let deep = plan.steps.iter().any(|step| matches!(step, Step::Guided { eps: None, .. }));
-        let launches = plan.steps.iter().filter(with_weights).count() + if deep { 3 } else { 0 };
+        let deep = plan.steps.iter().any(|step| matches!(step, Step::Guided { slope: Slope::Deep(_), .. }));
+        let launches = plan.steps.iter().filter(with_weights).count() + if deep { 6 } else { 3 };
         assert_eq!(convs, launches);
     }
 }
