@@ -1,9 +1,9 @@
-//! Conversion between YCbCr codes and RGB in [0,1], by the formulas of ITU-T H.273.
+//! Conversion between YCbCr codes and RGB in `[0, 1]`, by the formulas of ITU-T H.273.
 //!
 //! Equations 20..31 of H.273 (limited and full range quantisation) and 38..43 (luma and colour
 //! differences from `Kr`, `Kb`) are folded into a few factors, worked out in f64 and kept as f32.
 //! Both structs are plain values of floats so that a CUDA launch can take them as they are.
-//! Nothing is clamped or rounded here: RGB outside [0,1] and fractional codes pass through.
+//! Nothing is clamped or rounded here: RGB outside `[0, 1]` and fractional codes pass through.
 #![forbid(unsafe_code)]
 
 use crate::frame::{Matrix, Range};

@@ -8,7 +8,7 @@ use super::{Matte, Shade};
 use crate::frame::{Rect, Size};
 use crate::tensor::{Coefficients, Tensor};
 
-/// The recordings are f16: half a step below 1 is 2^-12, and clamped values lie in [0,1].
+/// The recordings are f16: half a step below 1 is 2^-12, and clamped values lie in `[0, 1]`.
 const TOLERANCE: f32 = 2.5e-4 + 2e-5;
 
 fn floats(golden: &SafeTensors, name: &str) -> Tensor {

@@ -2,7 +2,7 @@
 //!
 //! `up` is bilinear with half-pixel centres from the size of the maps to the size of the eye. It
 //! runs down the columns once per row of the eye, for all eight maps together, then along the row
-//! for each pixel. The slope multiplies RGB clamped to [0,1], which is what the network saw;
+//! for each pixel. The slope multiplies RGB clamped to `[0, 1]`, which is what the network saw;
 //! the residual is added to the colour as it came, and the sum kept in gamut by [`settle`].
 #![forbid(unsafe_code)]
 

@@ -6,7 +6,7 @@
 pub struct Pixel {
     /// Colour of the foreground alone (straight, not multiplied by alpha).
     pub rgb: [f32; 3],
-    /// Opacity; compose clamps it to [0,1].
+    /// Opacity; compose clamps it to `[0, 1]`.
     pub alpha: f32,
 }
 
@@ -19,11 +19,11 @@ pub trait Shade: Sync {
     fn begin_row(&self, row: &mut Self::Row, eye: usize, y: usize);
 
     /// Shades the pixel in column `x` (from the left of the eye) whose input colour is `rgb`, which
-    /// may lie outside [0,1] because codes can.
+    /// may lie outside `[0, 1]` because codes can.
     fn shade(&self, row: &Self::Row, x: usize, rgb: [f32; 3]) -> Pixel;
 }
 
-/// A changed component kept in [0,1], or no further outside than the input already was.
+/// A changed component kept in `[0, 1]`, or no further outside than the input already was.
 ///
 /// Codes of real video often stand for RGB slightly out of gamut (chroma is shared by four
 /// pixels); a plain clamp would shift the colour of pixels that nothing has touched.

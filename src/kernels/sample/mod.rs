@@ -6,7 +6,7 @@
 //! same place of the picture, by MPEG-2 siting (H.264 Annex E, chroma_sample_loc_type 0: level with
 //! the left column, halfway between the rows): `cx = x / 2`, `cy = (y - 0.5) / 2`, clamped to the
 //! chroma samples that belong to the eye alone. Interpolation and conversion are both linear, so
-//! there is one conversion per small pixel; RGB is clamped to [0,1] after it.
+//! there is one conversion per small pixel; RGB is clamped to `[0, 1]` after it.
 #![forbid(unsafe_code)]
 
 mod reference;

@@ -13,7 +13,7 @@ use crate::kernels::colour::ToRgb;
 use crate::kernels::{Error, check};
 use crate::tensor::Tensor;
 
-/// Fills `out`, `[eyes, 3, stage height, stage width]`, with RGB in [0,1] of the eyes of `picture`.
+/// Fills `out`, `[eyes, 3, stage height, stage width]`, with RGB in `[0, 1]` of the eyes of `picture`.
 ///
 /// # Errors
 /// [`Error`] when the picture, an eye, the stage or the shape of `out` is not sound.
@@ -37,7 +37,7 @@ pub fn sample(picture: &Picture, eyes: &[Rect], stage: &Stage, out: &mut Tensor)
 }
 
 /// The same formula for packed 8-bit RGB (`rgb` is `[height, width, 3]`, no padding): fills
-/// `planes`, `[3, stage height, stage width]`, with values in [0,1].
+/// `planes`, `[3, stage height, stage width]`, with values in `[0, 1]`.
 ///
 /// # Errors
 /// [`Error`] when a length does not fit its size or the stage is not sound.
