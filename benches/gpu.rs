@@ -8,7 +8,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vrpipe::engine::native::{Model, NativeEngine, Tiles};
+use vrpipe::frame::{Colour, Matrix, Range, Size};
 use vrpipe::gpu::{Device, DeviceBuffer, Error, Event, Stream};
+use vrpipe::kernels::compose::ComposeJob;
+use vrpipe::kernels::device::{DeviceComposite, DevicePicture};
+use vrpipe::kernels::sample::{SampleJob, Stage};
+use vrpipe::layout::Packing;
 use vrpipe::rvm::{Refiner, StageSize, Variant, Weights, build_graph};
 
 const BATCHES: usize = 9;
@@ -88,6 +93,61 @@ fn network(device: &Arc<Device>, variant: Variant, profile: bool) -> anyhow::Res
     Ok(value)
 }
 
+/// `sample` and `compose` of an 8K stereo frame of 10 bits; in `visible` of each eye there is somebody.
+fn full_size(device: &Arc<Device>) -> anyhow::Result<Value> {
+    let frame = Size::new(7680, 3840);
+    let eyes = Packing::SideBySide.eyes(frame);
+    let stage = Stage::of(eyes[0].size, 512.0 / 3840.0)?;
+    let stream = Stream::new(device)?;
+    let pitch = frame.width * 2;
+    let samples: Vec<u16> =
+        (0..frame.area() as u32 * 3 / 2).map(|i| (i.wrapping_mul(2_654_435_761) >> 22 << 6) as u16).collect();
+    // Several surfaces in turn, so that no pass finds its input in the cache.
+    let surfaces =
+        (0..3).map(|_| DeviceBuffer::from_slice(device, &samples)).collect::<Result<Vec<_>, _>>()?;
+    let colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, primaries: 1, transfer: 1 };
+    let picture = |at: usize| {
+        DevicePicture::semi_planar(surfaces[at].address(), pitch, frame.height, frame, 10, colour)
+    };
+    let sample = SampleJob::new(device, frame, &eyes, &stage)?;
+    let compose = ComposeJob::new(device, frame, &eyes, stage.size)?;
+    let small = DeviceBuffer::zeroed(device, 2 * 3 * stage.size.area() * 4)?;
+    let mut outs = (0..3).map(|_| DeviceComposite::new(device, frame)).collect::<Result<Vec<_>, _>>()?;
+
+    let mut at = 0;
+    // SAFETY: surfaces and result live to the end, and each timing ends by waiting.
+    let sample_ms = time(&stream, 50, || {
+        at = (at + 1) % 3;
+        Ok(unsafe { sample.enqueue(&stream, &picture(at), small.address()) }?)
+    })?;
+    let mut report = json!({ "sample": entry(sample_ms) });
+    for (name, radius) in [("nobody", 0.0f32), ("a_third_visible", 0.325), ("all_visible", 2.0)] {
+        let maps = |scale: f32, alpha: bool| -> Vec<f32> {
+            let value = |i: usize| {
+                let (x, y) = ((i / 4 % 512) as f32 / 512.0 - 0.5, (i / 2048 % 512) as f32 / 512.0 - 0.5);
+                match i % 4 {
+                    3 if alpha => (radius - x.hypot(y)) * 40.0,
+                    3 => 0.0,
+                    c => scale * ((x * 37.0 + y * 11.0 + c as f32).sin()),
+                }
+            };
+            (0..2 * 512 * 512 * 4).map(value).collect()
+        };
+        let a = DeviceBuffer::from_slice(device, &maps(0.2, false))?;
+        let b = DeviceBuffer::from_slice(device, &maps(0.1, true))?;
+        let ms = time(&stream, 50, || {
+            at = (at + 1) % 3;
+            // SAFETY: as above.
+            let done =
+                unsafe { compose.enqueue(&stream, &picture(at), (a.address(), b.address()), &mut outs[at]) };
+            Ok(done?)
+        })?;
+        report["compose"][name] = entry(ms);
+        report["compose"][name]["gb_per_s"] = json!(COMPOSE_BYTES as f64 / f64::from(ms[0]) / 1e6);
+    }
+    Ok(report)
+}
+
 fn main() -> anyhow::Result<()> {
     // `cargo test --benches` runs every bench to see that it starts.
     if std::env::args().any(|arg| arg == "--test") {
@@ -99,6 +159,7 @@ fn main() -> anyhow::Result<()> {
         "device": device.name()?,
         "batches": BATCHES,
         "copy_of_compose_bytes": copy(&device)?,
+        "frame_7680x3840_10bit": full_size(&device)?,
     });
     for (name, variant) in [("mobilenetv3", Variant::MobileNetV3), ("resnet50", Variant::ResNet50)] {
         report["step_2x512x512"][name] = network(&device, variant, profile)?;

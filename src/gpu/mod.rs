@@ -15,5 +15,5 @@ mod tests;
 
 pub use device::{Device, Kernel, kernels_built};
 pub use error::Error;
-pub use memory::{DeviceBuffer, PinnedBuffer};
+pub use memory::{DeviceBuffer, PinnedBuffer, Plain};
 pub use stream::{Event, Graph, Stream};

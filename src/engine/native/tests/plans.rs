@@ -32,9 +32,8 @@ fn all() -> Vec<(Graph, Plan)> {
 fn every_convolution_has_a_launch() {
     for (graph, plan) in all() {
         let convs = graph.nodes.iter().filter(|node| matches!(node.op, Op::Conv { .. })).count();
-        let with_weights = |step: &&Step| {
-            matches!(step, Step::Conv(_) | Step::Depthwise { .. } | Step::Gate { .. })
-        };
+        let with_weights =
+            |step: &&Step| matches!(step, Step::Conv(_) | Step::Depthwise { .. } | Step::Gate { .. });
         let deep = plan.steps.iter().any(|step| matches!(step, Step::Guided { slope: Slope::Deep(_), .. }));
         let launches = plan.steps.iter().filter(with_weights).count() + if deep { 6 } else { 3 };
         assert_eq!(convs, launches);
