@@ -1,6 +1,7 @@
 //! Times of the GPU path on device 0, as one JSON object: copy bandwidth, kernels, network steps.
 //!
-//! `cargo bench --bench gpu [-- profile]`; with `profile` each launch of a step is listed too. Times are
+//! `cargo bench --bench gpu [-- profile | once]`; with `profile` each launch of a step is listed too, with
+//! `once` every launch of a step is made once and nothing timed, for a profiler. Times are
 //! taken by CUDA events over many runs enqueued together: the median of several such batches, with the
 //! smallest and largest as the spread.
 
@@ -148,13 +149,28 @@ fn full_size(device: &Arc<Device>) -> anyhow::Result<Value> {
     Ok(report)
 }
 
+/// Every kernel of a step once, for a profiler to look at.
+fn once(device: &Arc<Device>) -> anyhow::Result<()> {
+    for variant in [Variant::MobileNetV3, Variant::ResNet50] {
+        let weights = Weights::synthetic(variant, Refiner::Deep);
+        let graph = build_graph(&weights, StageSize { height: 512, width: 512 }, false)?;
+        let model = Arc::new(Model::new(device, &graph, 2, Tiles::Guessed)?);
+        NativeEngine::new(&model)?.profile(1)?;
+    }
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     // `cargo test --benches` runs every bench to see that it starts.
     if std::env::args().any(|arg| arg == "--test") {
         return Ok(());
     }
-    let profile = std::env::args().any(|arg| arg == "profile");
+    let asked = |what: &str| std::env::args().any(|arg| arg == what);
+    let profile = asked("profile");
     let device = Device::open(0)?;
+    if asked("once") {
+        return once(&device);
+    }
     let mut report = json!({
         "device": device.name()?,
         "batches": BATCHES,

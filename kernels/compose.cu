@@ -44,7 +44,15 @@ struct Sums {
 struct Column {
     int eye = -1;
     unsigned row = 0xffffffffu;
+    unsigned eyes = 0;  // which eyes have this column, as bits
     float upper[8], step[8];
+};
+
+// A row of pixels in an eye: its tap, and whether the eye has it.
+struct alignas(16) Row {
+    unsigned first, second;
+    float weight;
+    unsigned inside;
 };
 
 __device__ __forceinline__ unsigned bayer(int x, int y) {
@@ -62,20 +70,12 @@ __device__ __forceinline__ unsigned char mean_code(unsigned weighted, unsigned a
     return (unsigned char)min((8 * weighted + threshold * alpha) / (128 * alpha), 255u);
 }
 
-__device__ __forceinline__ int eye_at(const ComposeArgs& p, int x, int y) {
-    for (int e = 0; e < p.eye_count; ++e) {
-        const Rect r = p.eyes[e];
-        if (x >= r.x && x < r.x + r.width && y >= r.y && y < r.y + r.height) return e;
-    }
-    return -1;
-}
-
 __device__ __forceinline__ const Tap* eye_taps(const ComposeArgs& p, int eye) {
     return p.taps + (eye ? p.eyes[0].width + p.eyes[0].height : 0);
 }
 
-__device__ __forceinline__ void load_maps(const ComposeArgs& p, Column& column, int eye, Tap row, int x) {
-    const Tap at = eye_taps(p, eye)[x - p.eyes[eye].x];
+__device__ __forceinline__ void load_maps(const ComposeArgs& p, Column& column, int eye, const Row& row, int x) {
+    const Tap at = eye_taps(p, eye)[x - (eye ? p.eyes[1].x : p.eyes[0].x)];
     const size_t base = (size_t)eye * p.map_h * p.map_w;
     const size_t up = base + (size_t)row.first * p.map_w, down = base + (size_t)row.second * p.map_w;
 #pragma unroll
@@ -99,18 +99,14 @@ __device__ __forceinline__ float settle(float changed, float input) {
 }
 
 // Alpha (0..255) of a pixel, its luma code before rounding, and its share of the cell's sums.
-__device__ __forceinline__ unsigned shade(const ComposeArgs& p, Column& column, int x, int y, float luma_code, float3 chroma,
-                                          float& luma_out, Sums& sums) {
-    const int eye = eye_at(p, x, y);
-    if (eye < 0) return 0;
-    const Tap row = eye_taps(p, eye)[p.eyes[eye].width + (y - p.eyes[eye].y)];
-    if (column.eye != eye || column.row != row.first) load_maps(p, column, eye, row, x);
+__device__ __forceinline__ unsigned shade(const ComposeArgs& p, const Column& column, float weight_down, float luma_code,
+                                          float3 chroma, float& luma_out, Sums& sums) {
     const float luma = (luma_code - p.to_rgb.luma_offset) * p.to_rgb.luma_scale;
     const float rgb[3] = {luma + chroma.x, luma + chroma.y, luma + chroma.z};
     float seen[3];
 #pragma unroll
     for (int c = 0; c < 3; ++c) seen[c] = __saturatef(rgb[c]);
-    auto map = [&](int i) { return fmaf(column.step[i], row.weight, column.upper[i]); };
+    auto map = [&](int i) { return fmaf(column.step[i], weight_down, column.upper[i]); };
     const float gray = (seen[0] + seen[1] + seen[2]) * (1.f / 3.f);
     // __saturatef makes 0 of what is not a number: invisible.
     const unsigned alpha8 = (unsigned)(__saturatef(fmaf(map(3), gray, map(7))) * 255.f + 0.5f);
@@ -139,11 +135,39 @@ __device__ __forceinline__ void store2(unsigned char* row, int x, int width, uns
         row[x] = (unsigned char)first;
 }
 
+// The samples of a cell: two rows of two, U and V.
+template <typename T>
+struct Samples {
+    T luma[2][2], u, v;
+};
+
+template <typename T>
+struct alignas(2 * sizeof(T)) Pair {
+    T a, b;
+};
+
+// Rows are whole pairs long and aligned to them, so a pair may reach into a row's padding, not beyond.
+template <typename T>
+__device__ __forceinline__ Samples<T> load_cell(const Picture& in, int cx, int cy) {
+    Samples<T> s;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+        const int y = min(cy * 2 + i, in.height - 1);
+        const Pair<T> pair = reinterpret_cast<const Pair<T>*>(in.y + (size_t)y * in.y_pitch)[cx];
+        s.luma[i][0] = pair.a, s.luma[i][1] = pair.b;
+    }
+    const size_t at = (size_t)cy * in.chroma_pitch;
+    s.u = reinterpret_cast<const T*>(in.u + at)[cx * in.chroma_step];
+    s.v = reinterpret_cast<const T*>(in.v + at)[cx * in.chroma_step];
+    return s;
+}
+
 template <typename T>
 __device__ __forceinline__ void compose(const ComposeArgs& p) {
     extern __shared__ __align__(16) unsigned char shared[];
     uint4* const cells = reinterpret_cast<uint4*>(shared);
     __shared__ unsigned masks[ROWS][LANES / 32];
+    __shared__ Row rows[2][2 * ROWS];
     const int lane = threadIdx.x % LANES, strip = threadIdx.x / LANES;
     const int cells_w = (p.picture.width + 1) / 2, cells_h = (p.picture.height + 1) / 2;
     const int cx = (int)blockIdx.x * OWN_W - REACH + lane, cy0 = (int)blockIdx.y * OWN_H - REACH;
@@ -153,15 +177,40 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
     dependency_wait();
 
     Column columns[2];
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+        const Rect eye = p.eyes[e];
+        const bool exists = e < p.eye_count;
+        for (int i = threadIdx.x; i < 2 * ROWS; i += LANES * STRIPS) {
+            const int y = cy0 * 2 + i;
+            Row row = {0, 0, 0.f, 0};
+            if (exists && y >= eye.y && y < eye.y + eye.height) {
+                const Tap tap = eye_taps(p, e)[eye.width + (y - eye.y)];
+                row = {tap.first, tap.second, tap.weight, 1};
+            }
+            rows[e][i] = row;
+        }
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+            columns[j].eyes |= (unsigned)(exists && x0 + j >= eye.x && x0 + j < eye.x + eye.width) << e;
+    }
+    __syncthreads();
+
+    int some = 0;
+    Samples<T> next = {};
+    auto inside_at = [&](int row) { return column_inside && cy0 + row >= 0 && cy0 + row < cells_h; };
+    if (inside_at(strip * STRIP_ROWS)) next = load_cell<T>(p.picture, cx, cy0 + strip * STRIP_ROWS);
     for (int row = strip * STRIP_ROWS; row < (strip + 1) * STRIP_ROWS; ++row) {
         const int cy = cy0 + row;
-        const bool inside = column_inside && cy >= 0 && cy < cells_h;
+        const bool inside = inside_at(row);
         const bool own = inside && column_own && row >= REACH && row < REACH + OWN_H;
+        const Samples<T> now = next;
+        // Under way while this cell is shaded.
+        if (row + 1 < (strip + 1) * STRIP_ROWS && inside_at(row + 1)) next = load_cell<T>(p.picture, cx, cy + 1);
         uint4 cell = make_uint4(0, 0, 0, 0);
         if (inside) {
-            const size_t chroma_at = (size_t)cy * p.picture.chroma_pitch;
-            const float u = code<T>(p.picture.u + chroma_at, cx * p.picture.chroma_step, p.picture.shift) - p.to_rgb.chroma_offset;
-            const float v = code<T>(p.picture.v + chroma_at, cx * p.picture.chroma_step, p.picture.shift) - p.to_rgb.chroma_offset;
+            const int shift = p.picture.shift;
+            const float u = (float)(now.u >> shift) - p.to_rgb.chroma_offset, v = (float)(now.v >> shift) - p.to_rgb.chroma_offset;
             const float3 chroma = make_float3(p.to_rgb.red_v * v, p.to_rgb.green_u * u + p.to_rgb.green_v * v, p.to_rgb.blue_u * u);
             Sums sums;
             float luma[2][2];
@@ -170,11 +219,22 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             for (int i = 0; i < 2; ++i) {
                 const int y = cy * 2 + i;
                 if (y >= height) break;
-                const unsigned char* const in = p.picture.y + (size_t)y * p.picture.y_pitch;
+                const Row first = rows[0][row * 2 + i];
+                float weights[2];
+                bool seen[2];
+#pragma unroll
+                for (int j = 0; j < 2; ++j) {
+                    const bool in_first = (columns[j].eyes & 1) && first.inside;
+                    Row at = first;
+                    if (!in_first) at = rows[1][row * 2 + i];
+                    seen[j] = in_first || ((columns[j].eyes & 2) && at.inside);
+                    weights[j] = at.weight;
+                    const int eye = in_first ? 0 : 1;
+                    if (seen[j] && (columns[j].eye != eye || columns[j].row != at.first)) load_maps(p, columns[j], eye, at, x0 + j);
+                }
 #pragma unroll
                 for (int j = 0; j < 2; ++j)
-                    if (x0 + j < width)
-                        alpha[i][j] = shade(p, columns[j], x0 + j, y, code<T>(in, x0 + j, p.picture.shift), chroma, luma[i][j], sums);
+                    if (seen[j]) alpha[i][j] = shade(p, columns[j], weights[j], (float)(now.luma[i][j] >> shift), chroma, luma[i][j], sums);
                 if (own) store2(p.alpha + (size_t)y * p.alpha_pitch, x0, width, alpha[i][0], alpha[i][1]);
             }
             if (sums.alpha > 0.f) {
@@ -204,9 +264,10 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
         }
         cells[row * LANES + lane] = cell;
         const unsigned mask = __ballot_sync(0xffffffffu, cell.x != 0);
+        some |= mask;
         if ((lane & 31) == 0) masks[row][lane >> 5] = mask;
     }
-    __syncthreads();
+    const bool anything = __syncthreads_or(some);
 
     // Bits of the five cells around `at` in a row, whichever words they lie in.
     auto near = [&](int row, int from, int count) {
@@ -223,7 +284,8 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             unsigned luma = black, u = 128, v = 128;
             unsigned any = 0;
 #pragma unroll
-            for (int dy = -REACH; dy <= REACH; ++dy) any |= near(row + dy, lane - REACH, 2 * REACH + 1);
+            for (int dy = -REACH; dy <= REACH; ++dy)
+                if (anything) any |= near(row + dy, lane - REACH, 2 * REACH + 1);
             if (any) {
                 uint4 sum = make_uint4(0, 0, 0, 0);
                 for (int dy = -REACH; dy <= REACH; ++dy)

@@ -28,7 +28,7 @@ struct Conv {
     static constexpr int MI = WARP_M / 16, NI = WARP_N / 8;
     static constexpr int A_BYTES = TILE_M * ROW_BYTES, B_BYTES = TILE_N * ROW_BYTES;
     static constexpr int STAGE_BYTES = A_BYTES + B_BYTES + ROW_BYTES;  // the last: in_scale
-    static constexpr int SUM_PITCH = TILE_N + 4;
+    static constexpr int SUM_PITCH = TILE_N + 8;  // so that a half warp of stores meets each bank once
     static constexpr int ROW_STEP = THREADS / GROUPS_K;
     static constexpr int A_ROWS = TILE_M / ROW_STEP;
     static constexpr int B_ROWS = (TILE_N + ROW_STEP - 1) / ROW_STEP;

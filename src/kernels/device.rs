@@ -116,14 +116,16 @@ impl DevicePicture {
         for ((what, pitch), needed) in
             ["luma pitch", "chroma pitch"].into_iter().zip(self.pitches).zip(needed)
         {
-            if pitch < needed || pitch % bytes != 0 || i32::try_from(pitch).is_err() {
-                let expected = "a whole number of samples, at least a row, below 2^31";
+            // Luma is read by pairs of samples.
+            if pitch < needed || pitch % (2 * bytes) != 0 || i32::try_from(pitch).is_err() {
+                let expected = "a whole number of pairs of samples, at least a row, below 2^31";
                 return Err(Error::Layout { what, got: pitch as u64, expected });
             }
         }
         for (what, plane) in ["luma", "U", "V"].into_iter().zip(self.planes) {
-            if plane == 0 || plane % bytes as u64 != 0 {
-                return Err(Error::Layout { what, got: plane, expected: "the address of a sample" });
+            let unit = if what == "luma" { 2 * bytes } else { bytes };
+            if plane == 0 || plane % unit as u64 != 0 {
+                return Err(Error::Layout { what, got: plane, expected: "the address of a sample, of luma a pair" });
             }
         }
         let shift = if self.depth > 8 && self.high_bits { 16 - i32::from(self.depth) } else { 0 };

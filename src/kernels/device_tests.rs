@@ -48,20 +48,20 @@ fn upload(picture: &Picture, form: Form) -> (DeviceBuffer, DevicePicture) {
             out.resize(end, GUARD);
         };
         let (size, chroma) = (yuv.y.size, yuv.u.size);
-        let luma_pitch = size.width * width + pad;
+        let luma_pitch = (size.width * width + pad).next_multiple_of(2 * width);
         for y in 0..size.height {
             row(&mut yuv.y.row(y).iter().map(|s| s.code()), luma_pitch);
         }
         let start = luma_pitch * size.height;
         if form.semi_planar {
-            let pitch = chroma.width * 2 * width + pad;
+            let pitch = (chroma.width * 2 * width + pad).next_multiple_of(2 * width);
             for y in 0..chroma.height {
                 let pairs = yuv.u.row(y).iter().zip(yuv.v.row(y));
                 row(&mut pairs.flat_map(|(u, v)| [u.code(), v.code()]), pitch);
             }
             (out, [0, start, start + width], [luma_pitch, pitch])
         } else {
-            let pitch = chroma.width * width + pad;
+            let pitch = (chroma.width * width + pad).next_multiple_of(2 * width);
             for plane in [&yuv.u, &yuv.v] {
                 for y in 0..chroma.height {
                     row(&mut plane.row(y).iter().map(|s| s.code()), pitch);

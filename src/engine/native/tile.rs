@@ -44,7 +44,7 @@ impl Tile {
     pub fn shared_bytes(&self) -> u32 {
         let row = self.k as u32 * 2;
         let input = self.stages * ((self.m + self.n) as u32 * row + row);
-        let sums = (self.m * (self.n + 4) * 4) as u32;
+        let sums = (self.m * (self.n + 8) * 4) as u32;
         input.max(sums)
     }
 
