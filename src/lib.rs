@@ -9,12 +9,12 @@
 //!
 //! ```text
 //! units tensor frame layout packet   values; no I/O, no CUDA
+//! gpu                                contexts, streams, pinned memory, modules, NVDEC
 //! kernels                            sample, compose, key: one CUDA job each, with its reference
 //! media                              probe and demux: Source
 //! webm                               EBML, reader, muxer
 //! vp9                                libvpx encoder, decoder, the colour + alpha pair
 //! rvm                                weights, graph, variants, ONNX writer
-//! gpu                                contexts, streams, pinned memory, modules, NVDEC
 //! engine                             what runs the network: cpu, native
 //! software                           decoders without NVDEC: rav1d, a supervised ffmpeg child
 //! lane                               decode -> matte -> encode
@@ -28,6 +28,8 @@ pub mod packet;
 pub mod telemetry;
 pub mod tensor;
 pub mod units;
+
+pub mod gpu;
 
 pub mod kernels;
 pub mod media;

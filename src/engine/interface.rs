@@ -60,4 +60,7 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The GPU failed, or there is none.
+    #[error(transparent)]
+    Gpu(#[from] crate::gpu::Error),
 }

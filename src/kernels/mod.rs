@@ -8,16 +8,18 @@
 //! The Rust code of a job is the reference that its CUDA kernel is tested against, and what a
 //! machine with no GPU runs. A result depends on the position of a pixel and its neighbourhood
 //! only: never on the order of the work or the number of threads.
-#![forbid(unsafe_code)]
 
 pub mod bilinear;
 mod check;
 pub mod colour;
 pub mod compose;
+pub mod device;
 mod error;
 pub mod key;
 pub mod sample;
 
+#[cfg(test)]
+mod device_tests;
 #[cfg(test)]
 mod fixtures;
 

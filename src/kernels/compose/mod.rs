@@ -19,13 +19,13 @@
 //! activity of a 16x16 block is 1 where any of its cells is (a) or (b). Sums over cells are integers
 //! (16ths of a code times `alpha8`), so that no order of adding them can change the result, and a
 //! tile needs a halo of 2 cells.
-#![forbid(unsafe_code)]
 
 mod band;
 mod cell;
 mod dither;
 #[cfg(test)]
 mod golden;
+mod launch;
 mod matte;
 mod reference;
 mod shade;
@@ -34,6 +34,7 @@ mod tests;
 
 pub use cell::Cell;
 pub use dither::{BAYER, threshold};
+pub use launch::ComposeJob;
 pub use matte::Matte;
 pub use reference::compose;
 pub use shade::{Pixel, Shade, settle};

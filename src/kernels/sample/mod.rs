@@ -7,12 +7,13 @@
 //! the left column, halfway between the rows): `cx = x / 2`, `cy = (y - 0.5) / 2`, clamped to the
 //! chroma samples that belong to the eye alone. Interpolation and conversion are both linear, so
 //! there is one conversion per small pixel; RGB is clamped to `[0, 1]` after it.
-#![forbid(unsafe_code)]
 
+mod launch;
 mod reference;
 mod stage;
 #[cfg(test)]
 mod tests;
 
+pub use launch::SampleJob;
 pub use reference::{sample, sample_rgb8};
 pub use stage::{EyeTaps, Stage};

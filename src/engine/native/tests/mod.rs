@@ -1,0 +1,4 @@
+//! Plans on any machine; kernels and engine on a device.
+
+mod layers;
+mod plans;

@@ -1,0 +1,121 @@
+//! The CUDA form of the job with the network's coefficients: `kernels/compose.cu`.
+//!
+//! Tables of positions are the reference's own, uploaded once; a frame costs one launch. Nothing is
+//! allocated and nothing waits on the frame path.
+
+use std::sync::Arc;
+
+use crate::frame::{Rect, Size};
+use crate::gpu::{Device, DeviceBuffer, Kernel, Stream};
+use crate::kernels::bilinear::enlarge;
+use crate::kernels::check;
+use crate::kernels::colour::{FromRgb, ToRgb};
+use crate::kernels::device::{DeviceComposite, DevicePicture, Error, PictureArgs, RectArgs};
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Args {
+    picture: PictureArgs,
+    a: u64,
+    b: u64,
+    taps: u64,
+    planes: [u64; 5],
+    to_rgb: ToRgb,
+    from_rgb: FromRgb,
+    eyes: [RectArgs; 2],
+    pitches: [i32; 4],
+    map_w: i32,
+    map_h: i32,
+    eye_count: i32,
+    dither: i32,
+}
+const _: () = assert!(size_of::<Args>() == 240);
+
+/// Cells that a block owns, and its shared memory: as in the kernel.
+const OWN_CELLS: [usize; 2] = [120, 24];
+const SHARED_BYTES: u32 = (24 + 4) * 128 * 16;
+
+/// The job for frames of one size and layout, and maps of one size.
+pub struct ComposeJob {
+    kernels: [Kernel; 2],
+    taps: DeviceBuffer,
+    eyes: Vec<Rect>,
+    frame: Size,
+    map: Size,
+}
+
+impl ComposeJob {
+    /// Makes the tables that enlarge maps of size `map` to `eyes` of frames of size `frame`.
+    ///
+    /// # Errors
+    /// When an eye or the maps' size is not sound, or the device fails.
+    pub fn new(device: &Arc<Device>, frame: Size, eyes: &[Rect], map: Size) -> Result<Self, Error> {
+        check::eyes(frame, eyes)?;
+        check::shape("maps", &[map.width.max(1), map.height.max(1)], &[map.width, map.height])?;
+        if !(1..=2).contains(&eyes.len()) {
+            return Err(Error::Views { got: eyes.len() });
+        }
+        let axes = eyes.iter().flat_map(|eye| [(map.width, eye.size.width), (map.height, eye.size.height)]);
+        let taps: Vec<_> = axes.flat_map(|(from, to)| enlarge(from, to)).collect();
+        let kernel = |name| device.kernel(name, SHARED_BYTES);
+        let kernels = [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?];
+        let taps = DeviceBuffer::from_slice(device, &taps)?;
+        Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map })
+    }
+
+    /// Enqueues the job; `a` and `b` are the addresses of `[eyes, map height, map width, 4]` floats.
+    ///
+    /// # Errors
+    /// When picture or result are not of the job's size or their layout not usable, or the driver refuses.
+    ///
+    /// # Safety
+    /// The picture's planes and the maps must be device memory of the sizes told, until the stream has run the
+    /// job, and nothing may write them meanwhile; nor may anything else use `out` until then.
+    pub unsafe fn enqueue(
+        &self,
+        stream: &Stream,
+        picture: &DevicePicture,
+        (a, b): (u64, u64),
+        out: &mut DeviceComposite,
+    ) -> Result<(), Error> {
+        let layouts = out.planes();
+        for size in [picture.size, layouts[0].size] {
+            check::shape("picture", &[self.frame.width, self.frame.height], &[size.width, size.height])?;
+        }
+        for (what, got) in [("A", a), ("b", b)] {
+            if got == 0 || got % 16 != 0 {
+                return Err(Error::Layout { what, got, expected: "an address of four floats" });
+            }
+        }
+        if let Some(layout) = layouts.iter().find(|layout| layout.pitch % 2 != 0 || layout.offset % 2 != 0) {
+            let got = layout.pitch as u64;
+            return Err(Error::Layout { what: "pitch of the result", got, expected: "even" });
+        }
+        let (matrix, range) = (picture.colour.matrix, picture.colour.range);
+        let mut eyes = [RectArgs::default(); 2];
+        for (to, &eye) in eyes.iter_mut().zip(&self.eyes) {
+            *to = eye.into();
+        }
+        let args = Args {
+            picture: picture.args()?,
+            a,
+            b,
+            taps: self.taps.address(),
+            planes: std::array::from_fn(|plane| out.address(plane)),
+            to_rgb: ToRgb::new(matrix, range, picture.depth),
+            from_rgb: FromRgb::new(matrix, range, 8),
+            eyes,
+            pitches: [0, 1, 3, 4].map(|plane: usize| layouts[plane].pitch as i32),
+            map_w: self.map.width as i32,
+            map_h: self.map.height as i32,
+            eye_count: self.eyes.len() as i32,
+            dither: i32::from(picture.depth != 8),
+        };
+        let cells = self.frame.chroma();
+        let grid = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
+        let kernel = &self.kernels[picture.sample_bytes() - 1];
+        // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
+        // result are ours, the rest is the caller's.
+        Ok(unsafe { kernel.launch(stream, grid.map(|n| n as u32), 256, &args) }?)
+    }
+}
