@@ -2,8 +2,11 @@
 
 #[path = "build/cuda.rs"]
 mod cuda;
+#[path = "build/libvpx.rs"]
+mod libvpx;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    libvpx::build();
     cuda::build();
 }

@@ -1,1 +1,29 @@
-//! Opening video files: probe, demux, colour and layout metadata.
+//! Opening video files: container, tracks, colour, frame packing, and the packets of the video.
+//!
+//! ```text
+//! path -> Input -> mp4 | matroska -> Demuxed + packets -+-> Source
+//!                        bitstream: sequence header ----+
+//! ```
+//!
+//! [`Source`] is the way in. Reading headers is bounded in bytes, boxes and elements; sample data
+//! is read packet by packet, in file order, so memory does not depend on the length of a video.
+//! Which crates read the containers, and why these, is told in `media/mp4` and `media/matroska`.
+//! [`AnnexB`] turns packets into the form that hardware decoders take.
+#![forbid(unsafe_code)]
+
+mod bitstream;
+mod error;
+mod info;
+mod input;
+mod layout;
+mod matroska;
+mod mp4;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use bitstream::{AnnexB, config_obus};
+pub use error::Error;
+pub use info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
+pub use layout::choose_layout;
+pub use source::Source;

@@ -1,0 +1,175 @@
+//! The Video element of a Matroska track, with codes as the file has them; audio descriptions.
+//!
+//! Input: the body of Tracks. Spec: RFC 9559 §5.1.4.1.28, element numbers in its table 35.
+#![forbid(unsafe_code)]
+
+use matroska_demuxer::TrackEntry;
+
+use crate::frame::{Range, Size};
+use crate::layout::Packing;
+use crate::media::info::{AudioTrack, Chroma, DeclaredColour};
+use crate::packet::Codec;
+use crate::units::Rational;
+
+use super::ebml::{child, children, unsigned};
+
+const TRACK_ENTRY: u32 = 0xAE;
+const TRACK_NUMBER: u32 = 0xD7;
+const VIDEO: u32 = 0xE0;
+const PIXEL_WIDTH: u32 = 0xB0;
+const PIXEL_HEIGHT: u32 = 0xBA;
+const DISPLAY_WIDTH: u32 = 0x54B0;
+const DISPLAY_HEIGHT: u32 = 0x54BA;
+const DISPLAY_UNIT: u32 = 0x54B2;
+const STEREO_MODE: u32 = 0x53B8;
+const COLOUR: u32 = 0x55B0;
+const MATRIX: u32 = 0x55B1;
+const BITS_PER_CHANNEL: u32 = 0x55B2;
+const SUBSAMPLING_HORZ: u32 = 0x55B3;
+const SUBSAMPLING_VERT: u32 = 0x55B4;
+const RANGE: u32 = 0x55B9;
+const TRANSFER: u32 = 0x55BA;
+const PRIMARIES: u32 = 0x55BB;
+
+/// What the Video element says.
+#[derive(Debug, Default)]
+pub(super) struct Video {
+    pub(super) size: Option<Size>,
+    pub(super) format: Option<(u8, Chroma)>,
+    pub(super) colour: DeclaredColour,
+    pub(super) pixel_aspect: Option<Rational>,
+    pub(super) packing: Option<(Packing, String)>,
+    pub(super) notes: Vec<String>,
+}
+
+/// The codec of a CodecID.
+pub(super) fn codec(id: &str) -> Option<Codec> {
+    match id {
+        "V_MPEG4/ISO/AVC" => Some(Codec::H264),
+        "V_MPEGH/ISO/HEVC" => Some(Codec::Hevc),
+        "V_VP8" => Some(Codec::Vp8),
+        "V_VP9" => Some(Codec::Vp9),
+        "V_AV1" => Some(Codec::Av1),
+        _ => None,
+    }
+}
+
+/// The Video element of track `number`.
+pub(super) fn video(tracks: &[u8], number: u64) -> Video {
+    let entry = children(tracks)
+        .filter(|(id, _)| *id == TRACK_ENTRY)
+        .map(|(_, entry)| entry)
+        .find(|entry| child(entry, TRACK_NUMBER).and_then(unsigned) == Some(number));
+    let Some(video) = entry.and_then(|entry| child(entry, VIDEO)) else { return Video::default() };
+    let value = |id| child(video, id).and_then(unsigned);
+    let side = |id| value(id).and_then(|v| usize::try_from(v).ok());
+    let size = side(PIXEL_WIDTH).zip(side(PIXEL_HEIGHT)).map(|(w, h)| Size::new(w, h));
+    let stereo = value(STEREO_MODE);
+    let packing = stereo.and_then(Packing::from_stereo_mode);
+    let mut notes = Vec::new();
+    if let (Some(mode), None) = (stereo, packing) {
+        notes.push(format!("element StereoMode: mode {mode} is not processed"));
+    }
+    let (colour, format) = child(video, COLOUR).map(colour).unwrap_or_default();
+    Video {
+        size: size.filter(|s| s.width > 0 && s.height > 0),
+        format,
+        colour,
+        pixel_aspect: size.and_then(|size| pixel_aspect(size, packing, value)),
+        packing: packing.zip(stereo).map(|(p, mode)| (p, format!("element StereoMode: {mode}, {p}"))),
+        notes,
+    }
+}
+
+fn colour(colour: &[u8]) -> (DeclaredColour, Option<(u8, Chroma)>) {
+    let value = |id| child(colour, id).and_then(unsigned);
+    let code = |id| value(id).and_then(|v| u8::try_from(v).ok()).unwrap_or(2);
+    let range = match value(RANGE) {
+        Some(1) => Some(Range::Limited),
+        Some(2) => Some(Range::Full),
+        _ => None,
+    };
+    let declared = DeclaredColour::from_codes(code(PRIMARIES), code(TRANSFER), code(MATRIX), range);
+    // 0 stands for "unspecified".
+    let bits = value(BITS_PER_CHANNEL).and_then(|v| u8::try_from(v).ok()).filter(|v| *v > 0);
+    let chroma = value(SUBSAMPLING_HORZ).zip(value(SUBSAMPLING_VERT));
+    (declared, bits.zip(chroma.map(|(x, y)| Chroma::from_subsampling(x == 1, y == 1))))
+}
+
+/// Shape of a pixel by the display size, when that is in pixels. It is the size of one eye: muxers
+/// halve it along the packing, and readers double it again.
+fn pixel_aspect(
+    size: Size,
+    packing: Option<Packing>,
+    value: impl Fn(u32) -> Option<u64>,
+) -> Option<Rational> {
+    if value(DISPLAY_UNIT).unwrap_or(0) != 0 {
+        return None;
+    }
+    let (eyes_x, eyes_y) = match packing {
+        Some(Packing::SideBySide | Packing::SideBySideSwapped) => (2, 1),
+        Some(Packing::TopBottom | Packing::TopBottomSwapped) => (1, 2),
+        Some(Packing::Mono) | None => (1, 1),
+    };
+    let product = |a: u64, b: usize, eyes: u64| {
+        let product = a.checked_mul(u64::try_from(b).ok()?)?.checked_mul(eyes)?;
+        i64::try_from(product).ok().filter(|p| *p > 0)
+    };
+    let width = product(value(DISPLAY_WIDTH)?, size.height, eyes_x)?;
+    let height = product(value(DISPLAY_HEIGHT)?, size.width, eyes_y)?;
+    Rational::new(width, height)
+}
+
+/// Frames per second of a DefaultDuration in ns. It is a rounded number, so the nearest common
+/// rate is taken when it rounds to the same.
+pub(super) fn frame_rate(frame_ns: u64) -> Option<Rational> {
+    const COMMON: [(i64, i64); 16] = [
+        (24_000, 1001),
+        (24, 1),
+        (25, 1),
+        (30_000, 1001),
+        (30, 1),
+        (48_000, 1001),
+        (48, 1),
+        (50, 1),
+        (60_000, 1001),
+        (60, 1),
+        (72, 1),
+        (90, 1),
+        (100, 1),
+        (120_000, 1001),
+        (120, 1),
+        (15, 1),
+    ];
+    let frame_ns = i64::try_from(frame_ns).ok()?;
+    let rounds_to = |(num, den): (i64, i64)| (frame_ns * num - den * 1_000_000_000).abs() <= num;
+    if (1_000_000..=1_000_000_000).contains(&frame_ns)
+        && let Some((num, den)) = COMMON.into_iter().find(|rate| rounds_to(*rate))
+    {
+        return Rational::new(num, den);
+    }
+    Rational::new(1_000_000_000, frame_ns)
+}
+
+/// Describes an audio track.
+pub(super) fn audio(track: &TrackEntry) -> AudioTrack {
+    let id = track.codec_id();
+    let codec = match id {
+        "A_OPUS" => "Opus",
+        "A_VORBIS" => "Vorbis",
+        "A_FLAC" => "FLAC",
+        "A_AC3" => "AC-3",
+        "A_EAC3" => "E-AC-3",
+        "A_MPEG/L3" => "MP3",
+        _ if id.starts_with("A_AAC") => "AAC",
+        _ if id.starts_with("A_PCM") => "PCM",
+        other => other,
+    };
+    AudioTrack {
+        id: track.track_number().get(),
+        codec: codec.to_owned(),
+        channels: track.audio().map_or(0, |a| u16::try_from(a.channels().get()).unwrap_or(u16::MAX)),
+        rate_hz: track.audio().map_or(0, |a| a.sampling_frequency() as u32),
+        configuration: track.codec_private().unwrap_or_default().to_vec(),
+    }
+}

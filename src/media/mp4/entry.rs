@@ -1,0 +1,148 @@
+//! Sample entries: what a track's coding is, and the boxes beside it.
+//!
+//! Input: the first box of stsd. Boxes in an entry are read leniently: ones that make no sense end
+//! the list, as other readers do it. Specs: ISO/IEC 14496-12 §8.5.2, §12.1, ISO/IEC 14496-15,
+//! VP codec and AV1 bindings, QuickTime file format (audio versions 1 and 2).
+#![forbid(unsafe_code)]
+
+use crate::frame::{Range, Size};
+use crate::media::info::{AudioTrack, Chroma, DeclaredColour};
+use crate::packet::Codec;
+use crate::units::Rational;
+
+use super::boxes::{self, Box, be16, be32};
+use super::movie::Track;
+use super::stereo::{self, Stereo};
+
+/// Bytes of a VisualSampleEntry ahead of its boxes.
+const VISUAL_BYTES: usize = 78;
+
+/// A video sample entry.
+pub(super) struct VideoEntry<'a> {
+    pub(super) codec: Codec,
+    pub(super) size: Size,
+    /// Body of the configuration box; may be empty.
+    pub(super) configuration: &'a [u8],
+    pub(super) colour: DeclaredColour,
+    /// Depth and chroma format by vpcC.
+    pub(super) format: Option<(u8, Chroma)>,
+    pub(super) pixel_aspect: Option<Rational>,
+    pub(super) stereo: Stereo,
+}
+
+/// The codec of a four-character code.
+pub(super) fn codec(kind: &[u8; 4]) -> Option<Codec> {
+    match kind {
+        b"avc1" | b"avc3" | b"dva1" | b"dvav" => Some(Codec::H264),
+        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => Some(Codec::Hevc),
+        b"vp08" => Some(Codec::Vp8),
+        b"vp09" => Some(Codec::Vp9),
+        b"av01" => Some(Codec::Av1),
+        _ => None,
+    }
+}
+
+impl<'a> VideoEntry<'a> {
+    /// Reads the entry of a track; `None` when its coding is not one of ours.
+    pub(super) fn read(track: &Track<'a>) -> Option<Self> {
+        let entry = track.entry?;
+        let codec = codec(&entry.kind)?;
+        let side = |at| be16(entry.body, at).map(usize::from);
+        let size = Size::new(side(24)?, side(26)?);
+        let inner: Vec<Box<'a>> = entry.children_after(VISUAL_BYTES).take(64).collect();
+        let find = |kind: &[u8; 4]| inner.iter().find(|b| &b.kind == kind);
+        let configuration_kind: &[u8; 4] = match codec {
+            Codec::H264 => b"avcC",
+            Codec::Hevc => b"hvcC",
+            Codec::Vp8 | Codec::Vp9 => b"vpcC",
+            Codec::Av1 => b"av1C",
+        };
+        let configuration = find(configuration_kind).map_or(&[][..], |b| b.body);
+        let (format, vp_colour) = match codec {
+            Codec::Vp8 | Codec::Vp9 => vp_record(configuration).unzip(),
+            _ => (None, None),
+        };
+        let colour = inner.iter().filter(|b| &b.kind == b"colr").find_map(colour_box).unwrap_or_default();
+        let pixel_aspect = find(b"pasp").and_then(|b| {
+            let (h, v) = (be32(b.body, 0)?, be32(b.body, 4)?);
+            Rational::new(h.into(), v.into()).filter(|r| r.num() > 0)
+        });
+        Some(Self {
+            codec,
+            size,
+            configuration,
+            colour: colour.or(vp_colour.unwrap_or_default()),
+            format,
+            pixel_aspect,
+            stereo: stereo::read(&inner, track.spherical_v1),
+        })
+    }
+}
+
+/// colr of type nclx (ISO) or nclc (QuickTime, without the range flag).
+fn colour_box(colr: &Box<'_>) -> Option<DeclaredColour> {
+    let kind = colr.body.get(..4)?;
+    if kind != b"nclx" && kind != b"nclc" {
+        return None;
+    }
+    let code = |at| be16(colr.body, at).and_then(|v| u8::try_from(v).ok());
+    let range = (kind == b"nclx").then(|| colr.body.get(10)).flatten();
+    let range = range.map(|b| if b & 0x80 != 0 { Range::Full } else { Range::Limited });
+    Some(DeclaredColour::from_codes(code(4)?, code(6)?, code(8)?, range))
+}
+
+/// Depth, chroma format and colour of a vpcC body (VP codec ISO media binding, version 1).
+fn vp_record(record: &[u8]) -> Option<((u8, Chroma), DeclaredColour)> {
+    let packed = *record.get(6)?;
+    let chroma = match packed >> 1 & 7 {
+        0 | 1 => Chroma::Yuv420,
+        2 => Chroma::Yuv422,
+        3 => Chroma::Yuv444,
+        _ => Chroma::Other,
+    };
+    let range = Some(if packed & 1 == 1 { Range::Full } else { Range::Limited });
+    let colour = DeclaredColour::from_codes(*record.get(7)?, *record.get(8)?, *record.get(9)?, range);
+    Some(((packed >> 4, chroma), colour))
+}
+
+/// Describes an audio track.
+pub(super) fn audio(track: &Track<'_>) -> AudioTrack {
+    let mut described = AudioTrack {
+        id: track.id.into(),
+        codec: "none".to_owned(),
+        channels: 0,
+        rate_hz: 0,
+        configuration: Vec::new(),
+    };
+    let Some(entry) = track.entry else { return described };
+    described.codec = match &entry.kind {
+        b"mp4a" => "AAC".to_owned(),
+        b"Opus" => "Opus".to_owned(),
+        b"fLaC" => "FLAC".to_owned(),
+        b"ac-3" => "AC-3".to_owned(),
+        b"ec-3" => "E-AC-3".to_owned(),
+        b"alac" => "ALAC".to_owned(),
+        b".mp3" => "MP3".to_owned(),
+        b"sowt" | b"twos" | b"lpcm" | b"ipcm" | b"in24" | b"fl32" => "PCM".to_owned(),
+        other => boxes::name(other),
+    };
+    // QuickTime version 1 adds 16 bytes, version 2 a block with its own rate and channels.
+    let boxes_at = match be16(entry.body, 8) {
+        Some(1) => 28 + 16,
+        Some(2) => 28 + 36,
+        _ => 28,
+    };
+    described.channels = be16(entry.body, 16).unwrap_or(0);
+    described.rate_hz = be32(entry.body, 24).unwrap_or(0) >> 16;
+    if boxes_at == 28 + 36 {
+        let rate = boxes::be64(entry.body, 32).map_or(0.0, f64::from_bits);
+        described.rate_hz = rate as u32;
+        described.channels = be32(entry.body, 40).and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
+    }
+    let configuration = entry
+        .children_after(boxes_at)
+        .take(64)
+        .find(|b| matches!(&b.kind, b"esds" | b"dOps" | b"dfLa" | b"dac3" | b"dec3" | b"alac" | b"wave"));
+    described.configuration = configuration.map_or_else(Vec::new, |b| b.body.to_vec());
+    described
+}
