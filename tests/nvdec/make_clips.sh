@@ -21,9 +21,16 @@ ff -f lavfi -i "$(src 704x288 2)" -pix_fmt yuv420p -c:v libx265 -preset fast -x2
     -tag:v hvc1 "$out/hevc.mp4"
 ff -f lavfi -i "$(src 640x360 2)" -pix_fmt yuv420p10le -c:v libx265 -preset fast \
     -x265-params "$(x265 open-gop=0)" "$out/hevc10.mkv"
-# Hidden alternate references, and sides that are odd.
-ff -f lavfi -i "$(src 353x287 2)" -pix_fmt yuv420p -c:v libvpx-vp9 -deadline good -cpu-used 5 -lag-in-frames 16 \
-    -auto-alt-ref 1 -b:v 400k -g 25 "$out/vp9.webm"
+ff -f lavfi -i "$(src 704x288 1.6)" -pix_fmt yuv420p -c:v libx264 -preset fast -g 15 -keyint_min 15 -bf 3 \
+    -x264-params open-gop=1 "$out/h264_open.mp4"
+# Hidden frames, shown later by a packet of one byte.
+for pass in 1 2; do
+    ff -f lavfi -i "$(src 352x288 3)" -pix_fmt yuv420p -c:v libvpx-vp9 -deadline good -cpu-used 4 \
+        -lag-in-frames 25 -auto-alt-ref 6 -b:v 300k -g 40 -pass $pass -passlogfile "$out/pass" "$out/vp9.webm"
+done
+rm -f "$out"/pass*
+ff -f lavfi -i "$(src 352x288 1)" -vf scale=353:287 -pix_fmt yuv420p -c:v libvpx-vp9 -deadline good -cpu-used 5 \
+    -b:v 400k -g 25 "$out/vp9_odd.webm"
 ff -f lavfi -i "$(src 352x288 1)" -pix_fmt yuv420p10le -c:v libvpx-vp9 -profile:v 2 -deadline realtime \
     -cpu-used 8 -b:v 400k -g 25 "$out/vp9_10bit.webm"
 ff -f lavfi -i "$(src 352x288 1)" -pix_fmt yuv420p -c:v libsvtav1 -preset 12 -g 25 "$out/av1.mp4" 2>/dev/null

@@ -26,6 +26,8 @@ pub(super) const PREFER_CUVID: c_ulong = 4;
 pub(super) const PACKET_END_OF_STREAM: c_ulong = 1;
 /// CUVID_PKT_TIMESTAMP.
 pub(super) const PACKET_TIMESTAMP: c_ulong = 2;
+/// CUVID_PKT_ENDOFPICTURE.
+pub(super) const PACKET_END_OF_PICTURE: c_ulong = 8;
 /// cuvidDecodeStatus_Error.
 pub(super) const STATUS_ERROR: c_uint = 8;
 /// cuvidDecodeStatus_Error_Concealed.

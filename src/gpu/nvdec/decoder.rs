@@ -74,7 +74,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { display_delay: 2, extra_surfaces: 2, output_surfaces: 3, stall: Duration::from_secs(60) }
+        Self { display_delay: 1, extra_surfaces: 1, output_surfaces: 3, stall: Duration::from_secs(60) }
     }
 }
 
@@ -111,9 +111,10 @@ impl Decoder {
         // Made on the thread: what it holds stays there.
         let (library, device, shared) = (library.clone(), device.clone(), watch.clone());
         let body = move || {
-            let (failure, running) = (FirstError::default(), Default::default());
+            let (failure, current, running) = (FirstError::default(), Default::default(), Default::default());
+            let watch = shared;
             let session =
-                Session { library, device, info, options, watch: shared, out, stream, failure, running };
+                Session { library, device, info, options, watch, out, stream, failure, current, running };
             worker::run(session, payload, feed);
         };
         let thread = std::thread::Builder::new().name("nvdec".to_owned()).spawn(body);

@@ -32,6 +32,7 @@ mod session;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod vp9;
 mod watch;
 mod worker;
 

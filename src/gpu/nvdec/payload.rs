@@ -2,7 +2,7 @@
 //!
 //! H.264 and HEVC: Annex B, parameter sets ahead of the first packet and of each key frame. AV1:
 //! low-overhead OBUs, those of av1C ahead of the first packet. VP8, VP9: as they are, a VP9
-//! superframe whole (the parser splits it).
+//! superframe whole.
 #![forbid(unsafe_code)]
 
 use crate::media::{AnnexB, config_obus};

@@ -132,10 +132,14 @@ impl RawParser {
         Ok(Self { raw: NonNull::new(raw), library: library.clone() })
     }
 
-    /// Feeds the bytes of one packet; they are used up when this returns.
-    pub(super) fn parse(&self, bytes: &[u8], timestamp: i64) -> Result<(), Error> {
+    /// Feeds the bytes of one packet; they are used up when this returns. `one_picture` says that they are
+    /// exactly one, so that the parser decodes it in this call instead of waiting for the next start code.
+    pub(super) fn parse(&self, bytes: &[u8], timestamp: i64, one_picture: bool) -> Result<(), Error> {
         let mut packet = abi::SourcePacket::blank();
         packet.flags = abi::PACKET_TIMESTAMP;
+        if one_picture {
+            packet.flags |= abi::PACKET_END_OF_PICTURE;
+        }
         packet.payload_bytes = bytes.len() as std::ffi::c_ulong;
         packet.payload = bytes.as_ptr();
         packet.timestamp = timestamp;

@@ -12,7 +12,8 @@ use super::payload::{Payload, clock_rate};
 use super::raw::RawParser;
 use super::session::{Message, Session, on_decode, on_display, on_sequence};
 use super::watch::Activity;
-use super::{Error, Feed};
+use super::{Error, Feed, vp9};
+use crate::packet::{Codec, Packet};
 
 /// Runs until everything is freed.
 pub(super) fn run(session: Session, payload: Payload, feed: Feed) {
@@ -41,7 +42,11 @@ fn decode_all(session: &Session, mut payload: Payload, mut feed: Feed) -> Result
     params.clock_rate = clock_rate(session.info.time_base);
     // Damaged pictures are decoded as far as they go, and counted.
     params.error_threshold = 100;
-    params.max_display_delay = c_uint::from(session.options.display_delay);
+    params.max_display_delay = match session.info.codec {
+        // VP9 is shown by this program's own order; AV1's pictures are known by the packet that shows them.
+        Codec::Vp9 | Codec::Av1 => 0,
+        _ => c_uint::from(session.options.display_delay),
+    };
     params.user = std::ptr::from_ref(session).cast_mut().cast::<c_void>();
     params.on_sequence = Some(on_sequence);
     params.on_decode = Some(on_decode);
@@ -54,7 +59,7 @@ fn decode_all(session: &Session, mut payload: Payload, mut feed: Feed) -> Result
     // What is ahead of a broken packet is still good; after a failure of the decoder nothing is.
     let flushed = match &fed {
         Ok(()) | Err(Error::Feed(_) | Error::Media(_)) if !session.watch.stopped() => {
-            session.failure.settle(parser.end())
+            session.failure.settle(parser.end()).and_then(|()| session.show_rest())
         }
         _ => Ok(()),
     };
@@ -79,10 +84,28 @@ fn feed_all(
         watch.moved(Activity::Parser);
         let Some(packet) = packet else { return Ok(()) };
         watch.count(|tally| tally.packets += 1);
-        let bytes = payload.bytes(&packet)?;
+        parse(session, parser, payload.bytes(&packet)?, &packet)?;
+    }
+}
+
+/// Parses one packet. Callbacks know by `begin` which one they run for: by that, not by what the
+/// parser makes of timestamps, pictures get theirs.
+fn parse(session: &Session, parser: &RawParser, bytes: &[u8], packet: &Packet) -> Result<(), Error> {
+    match session.info.codec {
+        Codec::Vp9 => {
+            for frame in vp9::frames(bytes) {
+                session.begin(packet.pts);
+                session.failure.settle(parser.parse(frame, packet.pts, true))?;
+                session.show_vp9(vp9::Header::read(frame))?;
+            }
+            Ok(())
+        }
         // No bytes would mean nothing, or the end.
-        if !bytes.is_empty() {
-            session.failure.settle(parser.parse(bytes, packet.pts))?;
+        _ if bytes.is_empty() => Ok(()),
+        codec => {
+            session.begin(packet.pts);
+            // A temporal unit of AV1 may hold hidden frames.
+            session.failure.settle(parser.parse(bytes, packet.pts, codec != Codec::Av1))
         }
     }
 }

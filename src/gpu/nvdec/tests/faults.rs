@@ -55,7 +55,7 @@ fn damaged_streams_end() {
         let (info, whole) = clip(name);
         for seed in 1..=6u64 {
             let mut packets = whole.clone();
-            let mut random = seed * 0x9e37_79b9_7f4a_7c15;
+            let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             for (i, packet) in packets.iter_mut().enumerate() {
                 random =
                     random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -95,7 +95,9 @@ fn nothing_and_noise_end() {
     let noise = (0..40).map(|i| Packet {
         pts: i,
         key: i == 0,
-        data: (0..4000u64).map(|j| ((j + 7) * (i as u64 + 3) * 2_654_435_761 >> 11) as u8).collect(),
+        data: (0..4000u64)
+            .map(|j| ((j + 7).wrapping_mul(i as u64 + 3).wrapping_mul(2_654_435_761) >> 11) as u8)
+            .collect(),
     });
     let got = decode(&rig, &info, feed(noise.collect()), options());
     eprintln!("noise: {:?}", got.outcome);

@@ -7,6 +7,7 @@ use crate::gpu::nvdec::abi::{Blank, VideoFormat};
 use crate::gpu::nvdec::failure::FirstError;
 use crate::gpu::nvdec::geometry::Geometry;
 use crate::gpu::nvdec::payload::{Payload, clock_rate};
+use crate::gpu::nvdec::vp9::{Header, Order, frames};
 use crate::gpu::nvdec::watch::{Activity, Watch};
 use crate::gpu::nvdec::{Caps, Error, Library, Reason, StreamInfo};
 use crate::media::Chroma;
@@ -193,4 +194,68 @@ fn waiting_ends() {
     assert!(!watch.join(thread, Duration::from_millis(30)));
     drop(release);
     assert!(watch.join(std::thread::spawn(|| ()), Duration::from_secs(20)));
+}
+
+#[test]
+fn superframes_come_apart() {
+    let apart = |packet: &[u8]| frames(packet).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    assert_eq!(apart(&[0x82, 1, 2]), [vec![0x82, 1, 2]]);
+    // Two frames of 2 and 3 bytes, sizes in one byte: marker 110 00 001.
+    let two = [1, 2, 3, 4, 5, 0xc1, 2, 3, 0xc1];
+    assert_eq!(apart(&two), [vec![1, 2], vec![3, 4, 5]]);
+    // Sizes in two bytes; an empty frame is none.
+    let wide = [1, 2, 3, 0xc9, 3, 0, 0, 0, 0xc9];
+    assert_eq!(apart(&wide), [vec![1, 2, 3]]);
+    // An index that reaches too far is none: the packet is left whole.
+    for bad in [&[1, 0xc1, 9, 3, 0xc1][..], &[0xc1], &[9, 9, 9, 9, 0xc0, 1, 2, 0xc1]] {
+        assert_eq!(apart(bad), [bad.to_vec()]);
+    }
+    assert!(apart(&[]).is_empty() || apart(&[]) == [Vec::<u8>::new()]);
+    for cut in 0..two.len() {
+        assert!(apart(&two[..cut]).concat().len() <= cut);
+    }
+}
+
+#[test]
+fn vp9_headers_tell_what_is_shown_and_kept() {
+    // 10 00 1 101: profile 0, show_existing_frame of slot 5.
+    assert_eq!(Header::read(&[0b1000_1101]), Some(Header::ShowExisting { slot: 5 }));
+    // 10 00 0 0 1 0: a shown key frame.
+    assert_eq!(Header::read(&[0b1000_0010, 0x49]), Some(Header::Coded { shown: true, refresh: 0xff }));
+    // 10 00 0 1 1 0, reset 00, refresh 1000 0001: a shown inter frame.
+    let inter = [0b1000_0110, 0b0010_0000, 0b0100_0000];
+    assert_eq!(Header::read(&inter), Some(Header::Coded { shown: true, refresh: 0x81 }));
+    // 10 00 0 1 0 0, intra_only 0, reset 00, refresh 0000 0100: a hidden one.
+    let hidden = [0b1000_0100, 0b0000_0000, 0b1000_0000];
+    assert_eq!(Header::read(&hidden), Some(Header::Coded { shown: false, refresh: 0x04 }));
+    // Profile 2 (01 coded low bit first): 10 0 1 0 1 0 0, intra_only 1, reset 00, sync code, 10 bits,
+    // colour space 001, range 0, refresh 0001 0000.
+    let bits = "10010100".to_owned() + "100" + "010010011000001101000010" + "0" + "001" + "0" + "00010000";
+    let bytes: Vec<u8> = (0..bits.len())
+        .step_by(8)
+        .map(|i| u8::from_str_radix(&format!("{:0<8}", &bits[i..bits.len().min(i + 8)]), 2).unwrap())
+        .collect();
+    assert_eq!(Header::read(&bytes), Some(Header::Coded { shown: false, refresh: 0x10 }));
+    assert_eq!(Header::read(&[]), None);
+    assert_eq!(Header::read(&[0b0100_0000]), None, "no frame marker");
+    assert_eq!(Header::read(&hidden[..1]), None, "cut");
+}
+
+#[test]
+fn vp9_pictures_are_shown_in_decoding_order() {
+    let mut order = Order::default();
+    let coded = |shown, refresh| Header::Coded { shown, refresh };
+    order.parsed(coded(true, 0xff), Some(3), 100);
+    order.parsed(coded(false, 0b10), Some(4), 133);
+    order.parsed(coded(true, 0), Some(5), 133);
+    order.parsed(Header::ShowExisting { slot: 1 }, None, 167);
+    // Lost frames show nothing and change nothing.
+    order.parsed(coded(true, 0xff), None, 200);
+    order.parsed(Header::ShowExisting { slot: 1 }, None, 233);
+    assert_eq!(order.due(3), Some((3, 100)));
+    assert_eq!(order.due(3), None);
+    assert_eq!(order.due_before(9), None);
+    assert_eq!(order.due_before(5), Some((5, 133)));
+    assert_eq!(order.due_before(5), None, "shown, so it may be decoded anew");
+    assert_eq!((order.due(0), order.due(0), order.due(0)), (Some((4, 167)), Some((4, 233)), None));
 }
