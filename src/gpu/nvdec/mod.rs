@@ -28,6 +28,7 @@ mod library;
 mod outputs;
 mod payload;
 mod raw;
+mod running;
 mod session;
 mod surface;
 #[cfg(test)]

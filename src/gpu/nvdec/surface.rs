@@ -78,7 +78,7 @@ impl Slot {
 
     /// Waits until the device is done with the surface.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
-        let last = if std::mem::take(&mut self.was_read) { &self.read } else { &*self.ready };
+        let last = if std::mem::take(&mut self.was_read) { &self.read } else { &self.ready };
         Ok(last.synchronize()?)
     }
 }
@@ -142,7 +142,7 @@ impl Surface {
     ) -> Result<R, E> {
         let slot = self.slot.as_mut().expect("only drop takes the slot");
         // One event can stand for all readers only if each waits for the one before.
-        stream.wait(if slot.was_read { &slot.read } else { &*slot.ready })?;
+        stream.wait(if slot.was_read { &slot.read } else { &slot.ready })?;
         let outcome = enqueue(&self.view);
         // Also after a failure: part of the work may be enqueued.
         if let Err(error) = slot.read.record(stream) {

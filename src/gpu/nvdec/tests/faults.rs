@@ -176,7 +176,7 @@ fn a_source_that_hangs_or_panics_is_told() {
     let rig = rig();
     let (info, packets) = clip("hevc.mp4");
     let (release, held) = crossbeam_channel::bounded::<()>(0);
-    let mut ahead = packets[..10].to_vec().into_iter();
+    let mut ahead = packets.into_iter().take(10);
     let feed: Feed = Box::new(move || match ahead.next() {
         Some(packet) => Ok(Some(packet)),
         None => {
