@@ -9,6 +9,7 @@
 mod device;
 mod error;
 mod memory;
+pub mod nvdec;
 mod stream;
 #[cfg(test)]
 mod tests;
