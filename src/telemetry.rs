@@ -58,8 +58,12 @@ pub struct LaneClocks {
     pub network: Clock,
     /// Full-size colour and alpha.
     pub compose: Clock,
-    /// Waiting for the encoder pair to take or give a frame.
+    /// Waiting for a frame to be handed back by the encoders.
     pub encode_wait: Clock,
+    /// Encode thread: waiting for the GPU to finish and hand over a frame.
+    pub device_wait: Clock,
+    /// Encode thread: the colour encoder at work, and waiting for alpha's queue.
+    pub encode: Clock,
     /// Writing to the file.
     pub mux: Clock,
 }
@@ -73,6 +77,8 @@ impl LaneClocks {
             ("network", self.network.read()),
             ("compose", self.compose.read()),
             ("encode (wait)", self.encode_wait.read()),
+            ("device (wait)", self.device_wait.read()),
+            ("encode", self.encode.read()),
             ("mux", self.mux.read()),
         ]
     }

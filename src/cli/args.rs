@@ -1,6 +1,7 @@
 //! The command line as types. Parsing has no side effects; each command resolves its own.
 #![forbid(unsafe_code)]
 
+use crate::pipeline::DeviceChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -55,6 +56,9 @@ pub struct RunArgs {
     /// Replace outputs that exist
     #[arg(long)]
     pub overwrite: bool,
+    /// Where the work is done: the first GPU that works, else the CPU; or one of them
+    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
+    pub device: DeviceChoice,
     /// How the background is found
     #[arg(long, value_enum, default_value_t = MatteArg::Rvm)]
     pub matte: MatteArg,
@@ -91,6 +95,15 @@ pub struct RunArgs {
     /// Write a report of the whole run
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    match (text, text.strip_prefix("cuda:").map(str::parse)) {
+        ("auto", _) => Ok(DeviceChoice::Auto),
+        ("cpu", _) => Ok(DeviceChoice::Cpu),
+        (_, Some(Ok(ordinal))) => Ok(DeviceChoice::Cuda(ordinal)),
+        _ => Err("auto, cpu or cuda:N is needed".into()),
+    }
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

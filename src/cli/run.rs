@@ -54,6 +54,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
     };
     Ok(Settings {
         matte,
+        device: args.device,
         packing: match args.layout {
             LayoutArg::Auto => None,
             LayoutArg::Mono => Some(Packing::Mono),

@@ -1,21 +1,15 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
+use super::encode::{FRAMES, Sink, Totals, Work, encode};
 use super::{Error, Matte};
 use crate::frame::{Composite, Picture, Rect, Size};
 use crate::software::Decoder;
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPair, Pair, QUEUE_FRAMES};
-use crate::webm::muxer;
+use crate::vp9::Pair;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Composites that go round: one in the hand of each of the two threads, one waiting between
-/// them, one to spare, and those that the pair may hold when it returns. With fewer, both threads
-/// could wait for each other.
-const COMPOSITES: usize = 5 + QUEUE_FRAMES;
 
 /// One run of frames, ready to go.
 pub struct CpuLane<'a> {
@@ -37,21 +31,6 @@ pub struct CpuLane<'a> {
     pub cancel: &'a AtomicBool,
 }
 
-/// What a lane has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Frames encoded.
-    pub frames: u64,
-    /// Timestamp of the last one, in ticks of the source.
-    pub last_pts: Option<i64>,
-}
-
-/// A composed frame on its way to the encoders.
-struct Composed {
-    pts: i64,
-    planes: Composite,
-}
-
 impl CpuLane<'_> {
     /// Runs to the end of the stream. `sink` gets every encoded frame in order, on the encode
     /// thread; its error ends the lane.
@@ -61,12 +40,12 @@ impl CpuLane<'_> {
     /// encoder's error is the one reported.
     pub fn run(
         self,
-        sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
+        sink: &mut Sink<'_>,
     ) -> Result<Totals, Error> {
         let Self { mut decoder, size, eyes, shown, matte, pair, clocks, cancel } = self;
-        let (full, work) = bounded::<Composed>(1);
-        let (spent, free) = bounded::<Composite>(COMPOSITES);
-        for _ in 0..COMPOSITES {
+        let (full, work) = bounded::<Work<Composite>>(1);
+        let (spent, free) = bounded::<Composite>(FRAMES);
+        for _ in 0..FRAMES {
             spent.send(Composite::new(size)).map_err(|_| Error::ThreadLost)?;
         }
         std::thread::scope(|scope| {
@@ -110,7 +89,7 @@ struct MatteStage<'a> {
     shown: Range<i64>,
     matte: Matte,
     free: Receiver<Composite>,
-    full: Sender<Composed>,
+    full: Sender<Work<Composite>>,
     /// A buffer that was filled for the sake of the state only.
     spare: Option<Composite>,
     clocks: &'a LaneClocks,
@@ -133,42 +112,7 @@ impl MatteStage<'_> {
             self.spare = Some(planes);
             return Ok(Taken::Yes);
         }
-        let sent = self.full.send(Composed { pts: picture.pts, planes });
+        let sent = self.full.send(Work { pts: picture.pts, frame: planes });
         Ok(if sent.is_ok() { Taken::Yes } else { Taken::NobodyThere })
     }
-}
-
-/// The encode thread: composites in, encoded frames to the sink, buffers back.
-fn encode(
-    mut pair: Pair,
-    work: &Receiver<Composed>,
-    spent: &Sender<Composite>,
-    sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
-    clocks: &LaneClocks,
-) -> Result<Totals, Error> {
-    let mut totals = Totals::default();
-    // What the pair may still be reading.
-    let mut held: Vec<Arc<Composite>> = Vec::with_capacity(COMPOSITES);
-    for Composed { pts, planes } in work {
-        let planes: Arc<Composite> = Arc::new(planes);
-        held.push(Arc::clone(&planes));
-        let done = pair.encode(planes, pts, false)?;
-        totals.frames += 1;
-        totals.last_pts = Some(pts);
-        for planes in std::mem::take(&mut held) {
-            match Arc::try_unwrap(planes) {
-                // The other end is gone when matting has failed; what was composed before is
-                // still encoded.
-                Ok(planes) => drop(spent.send(planes)),
-                Err(busy) => held.push(busy),
-            }
-        }
-        for encoded in done {
-            clocks.mux.time(|| sink(encoded))?;
-        }
-    }
-    for encoded in pair.finish()? {
-        clocks.mux.time(|| sink(encoded))?;
-    }
-    Ok(totals)
 }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::frame::Size;
-use crate::{engine, kernels, software, vp9, webm};
+use crate::gpu::nvdec;
+use crate::{engine, gpu, kernels, software, vp9, webm};
 
 /// Failure of a lane; the caller knows the file and adds it.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,21 @@ pub enum Error {
         #[source]
         source: software::Error,
     },
+    /// The GPU's decoder fails.
+    #[error("decoding on the GPU failed after {frames} frames")]
+    Nvdec {
+        /// Pictures that came out before.
+        frames: u64,
+        /// Why.
+        #[source]
+        source: nvdec::Error,
+    },
+    /// The GPU or its driver fails.
+    #[error("the GPU failed")]
+    Gpu(#[from] gpu::Error),
+    /// A full-size job on the GPU was called wrongly, or failed.
+    #[error("composing on the GPU failed")]
+    DeviceKernel(#[from] kernels::device::Error),
     /// A picture does not have the size that its track has.
     #[error("the size changes from {expected} to {got} after {frames} frames")]
     SizeChange {

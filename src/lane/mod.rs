@@ -5,17 +5,23 @@
 //!  (own threads)         caller's thread                     bounded queue    encode thread
 //! ```
 //!
+//! The GPU lane is the same with NVDEC, the native engine and CUDA kernels in the first two places
+//! and pinned host memory between them and the encoders: a frame comes to the host once, composed.
+//!
 //! Composites go round: the encode thread hands each back when it is coded, so a lane holds a
 //! fixed number of frames whatever the length of the video.
-#![forbid(unsafe_code)]
 
 mod cpu;
+mod encode;
 mod error;
+mod gpu;
 mod matte;
 
 #[cfg(test)]
 mod tests;
 
-pub use cpu::{CpuLane, Totals};
+pub use cpu::CpuLane;
+pub use encode::Totals;
 pub use error::Error;
+pub use gpu::{GpuLane, GpuMatte, GpuSource, HostFrame};
 pub use matte::Matte;

@@ -1,6 +1,7 @@
 //! A run over many files: names of outputs, one file after another, a report of all.
 #![forbid(unsafe_code)]
 
+use super::device::Found;
 use super::error::Error;
 use super::job::run_job;
 use super::matting::Models;
@@ -74,6 +75,7 @@ pub fn run_batch(
 ) -> Result<RunReport, Error> {
     let start = Instant::now();
     let models = Models::default();
+    let found = Found::new(settings.device)?;
     if let MatteChoice::Network { model, .. } = &settings.matte {
         // Asked for before the first file is opened: without weights no file can be done.
         models.get(model)?;
@@ -81,7 +83,7 @@ pub fn run_batch(
     let mut files = Vec::new();
     let mut exit_code = 0;
     for (index, job) in jobs.iter().enumerate() {
-        let report = run_job(job, (index, jobs.len()), settings, &models, observer, cancel);
+        let report = run_job(job, (index, jobs.len()), settings, (&found, &models), observer, cancel);
         // The first failure decides; the report has them all.
         if exit_code == 0 {
             exit_code = report.exit_code;

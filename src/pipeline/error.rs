@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::settings::Job;
+use crate::gpu::{self, nvdec};
 use crate::{engine, kernels, lane, media, software, vp9, webm};
 use std::io;
 use std::path::PathBuf;
@@ -76,6 +77,24 @@ pub enum Error {
     /// An engine cannot be made for this graph.
     #[error("the network cannot be set up")]
     Engine(#[from] engine::Error),
+    /// A GPU that was asked for cannot be had.
+    #[error("{name}")]
+    Device {
+        /// As asked for.
+        name: String,
+        /// Why not.
+        #[source]
+        source: gpu::Error,
+    },
+    /// The GPU's decoder cannot be set up.
+    #[error("{}", path.display())]
+    Nvdec {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: nvdec::Error,
+    },
     /// The encoders cannot be set up.
     #[error("{}: the encoders cannot be set up", path.display())]
     Encode {
@@ -164,6 +183,10 @@ impl Error {
             Self::Lane { source, .. } => match source {
                 lane::Error::Decode { source, .. } => decoder_fault(source),
                 lane::Error::SizeChange { .. } => Fault::Input,
+                lane::Error::Nvdec { source, .. } => nvdec_fault(source),
+                lane::Error::Gpu(_) | lane::Error::DeviceKernel(_) | lane::Error::Engine(engine::Error::Gpu(_)) => {
+                    Fault::Device
+                }
                 lane::Error::Mux(_) => Fault::Output,
                 lane::Error::Interrupted => Fault::Interrupted,
                 lane::Error::Engine(_)
@@ -178,9 +201,19 @@ impl Error {
             | Self::Encode { .. } => Fault::Input,
             Self::Model { .. } => Fault::SetUp,
             Self::Exists { .. } | Self::Output { .. } | Self::Mux { .. } => Fault::Output,
+            Self::Device { .. } | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
+            Self::Nvdec { source, .. } => nvdec_fault(source),
             Self::Engine(_) => Fault::Bug,
             Self::Interrupted => Fault::Interrupted,
         }
+    }
+}
+
+/// The GPU's decoder fails by its driver or by what it is fed.
+fn nvdec_fault(error: &nvdec::Error) -> Fault {
+    match error {
+        nvdec::Error::Gpu(_) | nvdec::Error::NoLibrary { .. } | nvdec::Error::Symbol { .. } => Fault::Device,
+        _ => Fault::Input,
     }
 }
 

@@ -1,24 +1,24 @@
-//! From a path to a running decoder: probe, layout, choice of decoder.
+//! From a path to packets and, in software, to pictures: probe, layout, decoder.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
-use super::report::SourceReport;
+use crate::frame::Picture;
 use crate::layout::{Layout, Packing};
 use crate::media::{self, Source, VideoTrack};
 use crate::packet::Codec;
 use crate::software::{self, Decoder, Options, StreamInfo};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// An input, opened and ready to give pictures.
+/// An input, opened and understood.
 pub struct Input {
-    /// Gives the pictures in presentation order.
-    pub decoder: Box<dyn Decoder>,
+    /// Gives the packets.
+    pub source: Source,
     /// The video track.
     pub video: VideoTrack,
-    /// What was found, for the report.
-    pub source: SourceReport,
+    /// Container in a word.
+    pub container: String,
     /// Where the eyes lie, and why.
     pub layout: Layout,
     /// Timestamps that are shown, in ticks of the track.
@@ -32,25 +32,12 @@ pub struct Input {
 /// Opens `path`; `packing` overrules what file and name say.
 ///
 /// # Errors
-/// When the file is no video that can be read, or no decoder for it can be started.
-pub fn open_input(
-    path: &Path,
-    packing: Option<Packing>,
-    stall: Duration,
-    threads: usize,
-) -> Result<Input, Error> {
-    let mut source = Source::open(path).map_err(|source| Error::Open { path: path.to_path_buf(), source })?;
-    let info = source.info().clone();
+/// When the file is no video that can be read.
+pub fn open_input(path: &Path, packing: Option<Packing>) -> Result<Input, Error> {
+    let source = Source::open(path).map_err(|source| Error::Open { path: path.to_path_buf(), source })?;
+    let info = source.info();
     let video = info.video.clone();
     let layout = media::choose_layout(video.packing.as_ref(), path, packing);
-    let stream = StreamInfo {
-        codec: video.codec,
-        size: video.size,
-        depth: video.depth,
-        colour: video.colour,
-        time_base: video.time_base,
-        configuration: video.configuration.clone(),
-    };
     let mut notes = video.notes.clone();
     if !info.audio.is_empty() {
         let codecs: Vec<&str> = info.audio.iter().map(|track| track.codec.as_str()).collect();
@@ -60,23 +47,70 @@ pub fn open_input(
         notes.push(format!("the display turn of {} degrees is not carried over", video.rotation_degrees));
     }
     let shown = video.shown_from_ticks..video.shown_until_ticks.unwrap_or(i64::MAX);
-    let feed = Box::new(move || source.next_packet().map_err(Into::into));
-    let options = Options { stall, threads, ..Options::default() };
-    let decoder = software::open(stream, feed, options)
-        .map_err(|source| Error::Decoder { path: path.to_path_buf(), source })?;
-    let report = SourceReport {
-        container: info.container.to_string(),
+    let (container, expected_frames) = (info.container.to_string(), video.frame_count);
+    Ok(Input { source, video, container, layout, shown, expected_frames, notes })
+}
+
+/// Starts the software decoder for an input.
+///
+/// # Errors
+/// When it is not there or cannot be started.
+pub fn decode_in_software(
+    path: &Path,
+    source: Source,
+    stall: Duration,
+    threads: usize,
+) -> Result<Box<dyn Decoder>, Error> {
+    let video = source.video();
+    let stream = StreamInfo {
         codec: video.codec,
         size: video.size,
         depth: video.depth,
         colour: video.colour,
-        frames: video.frame_count,
-        layout: layout.clone(),
-        decoder: decoder.name().to_owned(),
-        decoder_reason: software_decoder(video.codec).1.to_owned(),
+        time_base: video.time_base,
+        configuration: video.configuration.clone(),
     };
-    let expected_frames = video.frame_count;
-    Ok(Input { decoder, video, source: report, layout, shown, expected_frames, notes })
+    let options = Options { stall, threads, ..Options::default() };
+    software::open(stream, feed(source), options)
+        .map_err(|source| Error::Decoder { path: path.to_path_buf(), source })
+}
+
+/// The packets of a source, for a decoder's own thread.
+pub fn feed(mut source: Source) -> software::Feed {
+    Box::new(move || source.next_packet().map_err(Into::into))
+}
+
+/// Pictures of an input that are shown, decoded in software: what an output is compared with.
+pub struct ShownPictures {
+    path: PathBuf,
+    decoder: Box<dyn Decoder>,
+    shown: Range<i64>,
+}
+
+impl ShownPictures {
+    /// Starts decoding.
+    ///
+    /// # Errors
+    /// As [`decode_in_software`].
+    pub fn start(path: &Path, input: Input, stall: Duration) -> Result<Self, Error> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let decoder = decode_in_software(path, input.source, stall, threads)?;
+        Ok(Self { path: path.to_path_buf(), decoder, shown: input.shown })
+    }
+
+    /// The next picture, `None` after the last.
+    ///
+    /// # Errors
+    /// When decoding fails.
+    pub fn next(&mut self) -> Result<Option<Picture>, Error> {
+        loop {
+            let next = self.decoder.next_picture();
+            match next.map_err(|source| Error::Decoder { path: self.path.clone(), source })? {
+                Some(picture) if !self.shown.contains(&picture.pts) => {}
+                other => return Ok(other),
+            }
+        }
+    }
 }
 
 /// Which software decoder takes a codec, and why.

@@ -2,14 +2,16 @@
 #![forbid(unsafe_code)]
 
 use super::error::{Error, chain};
-use super::input::{Input, open_input};
-use super::matting::{Models, prepare_matte};
+use super::device::Found;
+use super::input::open_input;
+use super::lanes::prepare;
+use super::matting::Models;
 use super::output::PendingFile;
 use super::progress::{Event, Observer};
 use super::report::{FileReport, StageReport};
 use super::settings::{Job, Settings};
 use crate::frame::Size;
-use crate::lane::{CpuLane, Totals};
+use crate::lane::Totals;
 use crate::layout::Packing;
 use crate::media::VideoTrack;
 use crate::telemetry::LaneClocks;
@@ -31,7 +33,7 @@ pub fn run_job(
     job: &Job,
     place: (usize, usize),
     settings: &Settings,
-    models: &Models,
+    shared: (&Found, &Models),
     observer: &dyn Observer,
     cancel: &AtomicBool,
 ) -> FileReport {
@@ -39,7 +41,7 @@ pub fn run_job(
     let mut report =
         FileReport { input: job.input.clone(), output: job.output.clone(), ..FileReport::default() };
     let clocks = LaneClocks::default();
-    let result = process(job, place, settings, models, observer, cancel, &clocks, &mut report);
+    let result = process(job, place, settings, shared, observer, cancel, &clocks, &mut report);
     let wall = start.elapsed().as_secs_f64();
     report.wall_seconds = wall;
     report.fps = report.frames as f64 / wall.max(1e-9);
@@ -70,7 +72,7 @@ fn process(
     job: &Job,
     place: (usize, usize),
     settings: &Settings,
-    models: &Models,
+    shared: (&Found, &Models),
     observer: &dyn Observer,
     cancel: &AtomicBool,
     clocks: &LaneClocks,
@@ -79,20 +81,19 @@ fn process(
     if job.output.exists() && !settings.overwrite {
         return Err(Error::Exists { path: job.output.clone() });
     }
-    let Input { decoder, video, source, layout, shown, expected_frames, notes } =
-        open_input(&job.input, settings.packing, settings.stall, settings.threads)?;
-    let eyes = layout.packing.eyes(video.size);
-    let (matte, matte_report, decoder) =
-        prepare_matte(&job.input, &settings.matte, models, decoder, video.colour.matrix, &eyes)?;
+    let input = open_input(&job.input, settings.packing)?;
+    let (video, layout, expected_frames) = (input.video.clone(), input.layout.clone(), input.expected_frames);
+    report.notes = input.notes.clone();
+    let prepared = prepare(&job.input, input, settings, shared)?;
+    let (source, matte) = (&prepared.source, &prepared.matte);
     let plan = [
         format!("{}, {} {} {} bit", source.container, source.codec, video.size, video.depth),
-        format!("decoded by {}: {}", source.decoder, source.decoder_reason),
+        format!("decoded by {} {}", source.decoder, source.decoder_reason),
         format!("layout {} ({})", layout.packing, layout.detail),
-        matte_report.sentence(),
+        matte.sentence(),
     ];
-    report.source = Some(source);
-    report.matte = Some(matte_report);
-    report.notes = notes;
+    report.source = Some(source.clone());
+    report.matte = Some(matte.clone());
     observer.event(Event::Started { input: &job.input, output: &job.output, place, plan: &plan });
 
     let (pending, file) = PendingFile::create(&job.output)
@@ -114,9 +115,8 @@ fn process(
 
     let mut writer =
         Writer { muxer, time_base: video.time_base, shift_ticks: 0, last_ms: None, frames: 0, nudged: 0 };
-    let lane = CpuLane { decoder, size: video.size, eyes, shown, matte, pair, clocks, cancel };
-    let totals = lane
-        .run(&mut |pair| {
+    let totals = prepared
+        .run(pair, clocks, cancel, &mut |pair| {
             writer.write(&pair)?;
             observer.event(Event::Frames { input: &job.input, done: writer.frames, total: expected_frames });
             Ok(())

@@ -1,13 +1,16 @@
 //! Sets up what finds the background of a file: a network with its weights, or a chroma key.
 #![forbid(unsafe_code)]
 
+use super::device::Gpu;
 use super::error::Error;
 use super::report::MatteReport;
 use super::settings::{Detail, MatteChoice};
 use crate::engine::cpu::CpuEngine;
 use crate::frame::{Matrix, Picture, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyColour, KeyParameters};
-use crate::lane::Matte;
+use crate::kernels::sample;
+use crate::lane::{GpuMatte, Matte};
+use crate::media::VideoTrack;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
 use crate::software::{self, Decoder, Tally};
@@ -61,12 +64,12 @@ impl Decoder for Peeked {
     }
 }
 
-/// Makes the matte of one file, whose views are `eyes`. Gives the decoder back: a chroma key
-/// picks its colour from the first picture.
+/// Makes the matte of one file on the CPU; its views are `eyes`. Gives the decoder back: a chroma
+/// key picks its colour from the first picture.
 ///
 /// # Errors
 /// Weights that cannot be had, a stage that cannot be, a screen that is none.
-pub fn prepare_matte(
+pub fn matte_on_cpu(
     input: &Path,
     choice: &MatteChoice,
     models: &Models,
@@ -74,42 +77,59 @@ pub fn prepare_matte(
     matrix: Matrix,
     eyes: &[Rect],
 ) -> Result<(Matte, MatteReport, Box<dyn Decoder>), Error> {
-    match choice {
-        MatteChoice::Network { model, detail } => {
-            let (matte, report) = network(model, *detail, models, eyes)?;
-            Ok((matte, report, decoder))
-        }
-        MatteChoice::Chroma { colour } => chroma(input, *colour, matrix, decoder, eyes),
-    }
+    let (model, detail) = match choice {
+        MatteChoice::Network { model, detail } => (model, *detail),
+        MatteChoice::Chroma { colour } => return chroma(input, *colour, matrix, decoder, eyes),
+    };
+    let (path, weights) = models.get(model)?;
+    let stage = stage(model, detail, eyes)?;
+    let graph = build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
+    let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
+    let report = report(&path, &weights, &stage, "on the CPU");
+    Ok((Matte::network(Box::new(engine), stage.ratio()), report, decoder))
 }
 
-fn network(
+/// Makes the matte of one file on a GPU, by the network; its views are `eyes`.
+///
+/// # Errors
+/// Weights that cannot be had, a stage that cannot be, a device that fails.
+pub fn matte_on_gpu(
+    gpu: &Gpu,
     model: &str,
     detail: Detail,
     models: &Models,
+    video: &VideoTrack,
     eyes: &[Rect],
-) -> Result<(Matte, MatteReport), Error> {
+) -> Result<(GpuMatte, MatteReport), Error> {
     let (path, weights) = models.get(model)?;
+    let stage = stage(model, detail, eyes)?;
+    let prepared = gpu.model(&weights, &stage, eyes.len())?;
+    let size = Size::new(stage.size().width, stage.size().height);
+    let small = sample::Stage { ratio: stage.ratio(), size };
+    let matte = GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour)?;
+    Ok((matte, report(&path, &weights, &stage, &format!("on {}", gpu.name))))
+}
+
+fn stage(model: &str, detail: Detail, eyes: &[Rect]) -> Result<Stage, Error> {
     // Odd frames have one eye a column or row larger; all are seen at the size of the smallest.
     let eye = StageSize {
         height: eyes.iter().map(|eye| eye.size.height).min().unwrap_or(0),
         width: eyes.iter().map(|eye| eye.size.width).min().unwrap_or(0),
     };
-    let stage = match detail {
+    match detail {
         Detail::Pixels(pixels) => Stage::from_detail(pixels as usize, eye),
         Detail::Ratio(ratio) => Stage::from_ratio(ratio, eye),
     }
-    .map_err(|e| Error::model(model, e))?;
-    let graph =
-        build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
-    let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
-    let report = MatteReport {
+    .map_err(|e| Error::model(model, e))
+}
+
+fn report(path: &Path, weights: &Weights, stage: &Stage, place: &str) -> MatteReport {
+    MatteReport {
         method: "rvm",
         source: path.display().to_string(),
-        detail: format!("{} with the {} guided filter, on the CPU", weights.variant(), weights.refiner()),
+        detail: format!("{} with the {} guided filter, {place}", weights.variant(), weights.refiner()),
         stage: Some(Size::new(stage.size().width, stage.size().height)),
-    };
-    Ok((Matte::network(Box::new(engine), stage.ratio()), report))
+    }
 }
 
 fn chroma(

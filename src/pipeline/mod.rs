@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod device;
 mod error;
 mod input;
 mod job;
+mod lanes;
 mod matting;
 mod output;
 pub mod playback;
@@ -21,6 +23,7 @@ mod sheet;
 pub mod verify;
 
 pub use batch::{Destination, assign_outputs, run_batch};
+pub use device::DeviceChoice;
 pub use error::{Error, Fault, chain};
 pub use input::software_decoder;
 pub use output::PendingFile;

@@ -1,6 +1,7 @@
 //! What a run is asked to do, resolved from the command line; pure data.
 #![forbid(unsafe_code)]
 
+use super::device::DeviceChoice;
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
 use crate::vp9::Quality;
@@ -38,6 +39,8 @@ pub enum MatteChoice {
 pub struct Settings {
     /// How the background is found.
     pub matte: MatteChoice,
+    /// Where the work is done.
+    pub device: DeviceChoice,
     /// Packing of the eyes where the user says so.
     pub packing: Option<Packing>,
     /// Encoder preset.

@@ -2,14 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::error::Error;
-use super::input::open_input;
+use super::input::{ShownPictures, open_input};
 use super::output::PendingFile;
 use super::playback::{Frame, Playback};
 use crate::frame::{Picture, Samples, Size, Yuv420};
 use crate::kernels::colour::ToRgb;
-use crate::software::Decoder;
 use std::io::{BufWriter, Write};
-use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,10 +42,10 @@ pub fn write_sheet(
     let picks: Vec<u64> = (0..rows as u64).map(|i| (2 * i + 1) * frames / (2 * rows as u64)).collect();
     let mut sheet = Sheet::new(cell, picks.len());
     let convert = ToRgb::new(playback.colour().matrix, playback.range(), 8);
-    let mut source = input.map(|path| InputPictures::open(path, stall)).transpose()?;
+    let mut source = input.map(|path| ShownPictures::start(path, open_input(path, None)?, stall)).transpose()?;
     for (number, frame) in playback.enumerate() {
         let frame = frame?;
-        let picture = source.as_mut().map(InputPictures::next).transpose()?.flatten();
+        let picture = source.as_mut().map(ShownPictures::next).transpose()?.flatten();
         for (row, _) in picks.iter().enumerate().filter(|(_, pick)| **pick == number as u64) {
             sheet.draw(row, 0, |x, y| match &picture {
                 Some(picture) => picture_rgb(picture, x * factor, y * factor, factor),
@@ -67,31 +65,6 @@ pub fn write_sheet(
         }
     }
     sheet.save(png)
-}
-
-/// Pictures of the input that are shown.
-struct InputPictures {
-    path: std::path::PathBuf,
-    decoder: Box<dyn Decoder>,
-    shown: Range<i64>,
-}
-
-impl InputPictures {
-    fn open(path: &Path, stall: Duration) -> Result<Self, Error> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let input = open_input(path, None, stall, threads)?;
-        Ok(Self { path: path.to_path_buf(), decoder: input.decoder, shown: input.shown })
-    }
-
-    fn next(&mut self) -> Result<Option<Picture>, Error> {
-        loop {
-            let next = self.decoder.next_picture();
-            match next.map_err(|source| Error::Decoder { path: self.path.clone(), source })? {
-                Some(picture) if !self.shown.contains(&picture.pts) => {}
-                other => return Ok(other),
-            }
-        }
-    }
 }
 
 fn alpha(frame: &Frame, x: usize, y: usize) -> f32 {

@@ -4,10 +4,10 @@
 use super::VerifyReport;
 use crate::frame::{Picture, Plane, Sample, Samples, Size};
 use crate::pipeline::error::Error;
-use crate::pipeline::input::{Input, open_input};
+use crate::pipeline::input::{ShownPictures, open_input};
 use crate::pipeline::playback::Frame;
 use crate::units::TimeBase;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// WebM counts milliseconds.
@@ -17,8 +17,9 @@ const MAX_TIME_ERROR_MS: i64 = 1;
 const MIN_PSNR_DB: f64 = 22.0;
 
 pub(super) struct Against {
-    path: PathBuf,
-    input: Input,
+    pictures: ShownPictures,
+    time_base: TimeBase,
+    input_size: Size,
     size: Size,
     /// Added to the input's times, as the writer does when a video begins before 0.
     shift_ticks: Option<i64>,
@@ -32,10 +33,11 @@ pub(super) struct Against {
 
 impl Against {
     pub(super) fn open(path: &Path, size: Size, stall: Duration) -> Result<Self, Error> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let input = open_input(path, None)?;
         Ok(Self {
-            path: path.to_path_buf(),
-            input: open_input(path, None, stall, threads)?,
+            time_base: input.video.time_base,
+            input_size: input.video.size,
+            pictures: ShownPictures::start(path, input, stall)?,
             size,
             shift_ticks: None,
             frames: 0,
@@ -47,25 +49,14 @@ impl Against {
         })
     }
 
-    /// The next picture that is shown.
-    fn next(&mut self) -> Result<Option<Picture>, Error> {
-        loop {
-            let next = self.input.decoder.next_picture();
-            match next.map_err(|source| Error::Decoder { path: self.path.clone(), source })? {
-                Some(picture) if !self.input.shown.contains(&picture.pts) => {}
-                other => return Ok(other),
-            }
-        }
-    }
-
     pub(super) fn compare(&mut self, frame: &Frame) -> Result<(), Error> {
-        let Some(picture) = self.next()? else {
+        let Some(picture) = self.pictures.next()? else {
             self.missing += 1;
             return Ok(());
         };
         let shift = *self.shift_ticks.get_or_insert(if picture.pts < 0 { -picture.pts } else { 0 });
         let want_ms =
-            self.input.video.time_base.convert(picture.pts.saturating_add(shift), TimeBase::MILLISECOND);
+            self.time_base.convert(picture.pts.saturating_add(shift), TimeBase::MILLISECOND);
         self.worst_ms = self.worst_ms.max((want_ms - frame.pts_ms).abs());
         if picture.size == self.size {
             let (squared, opaque) = match &picture.samples {
@@ -88,10 +79,10 @@ impl Against {
 
     pub(super) fn conclude(mut self, report: &mut VerifyReport) -> Result<(), Error> {
         let mut extra = 0;
-        while self.next()?.is_some() {
+        while self.pictures.next()?.is_some() {
             extra += 1;
         }
-        let input_size = self.input.video.size;
+        let input_size = self.input_size;
         report.check("size as the input", input_size == self.size, format!("{} of {input_size}", self.size));
         let (ours, theirs) = (self.frames + self.missing, self.frames + extra);
         report.check("as many frames as the input", ours == theirs, format!("{ours} of {theirs}"));

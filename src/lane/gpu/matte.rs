@@ -1,0 +1,156 @@
+//! From a picture in device memory to a composed frame on its way to the host.
+
+use super::host::HostFrame;
+use crate::engine::native::{Model, NativeEngine};
+use crate::frame::{Colour, Rect, Size};
+use crate::gpu::nvdec::{Surface, SurfaceFormat};
+use crate::gpu::{Device, Event, Stream};
+use crate::kernels::compose::ComposeJob;
+use crate::kernels::device::{DeviceComposite, DevicePicture};
+use crate::kernels::sample::{SampleJob, Stage};
+use crate::lane::Error;
+use std::sync::Arc;
+
+/// One lane's share of a GPU: its engine with the state of one video, and the full-size jobs.
+pub struct GpuMatte {
+    device: Arc<Device>,
+    engine: NativeEngine,
+    sample: SampleJob,
+    compose: ComposeJob,
+    colour: Colour,
+    results: [Composed; 2],
+    turn: usize,
+    work: Stream,
+    copies: Stream,
+}
+
+/// A result on the device.
+struct Composed {
+    planes: DeviceComposite,
+    done: Event,
+    /// Happens when the planes have been copied and may be written again.
+    copied: Event,
+}
+
+impl GpuMatte {
+    /// Takes all memory that the lane needs on the device. `ratio` is the scale from an eye to the
+    /// model's stage, `stage` the stage itself.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, or sizes contradict each other.
+    pub fn new(
+        device: &Arc<Device>,
+        model: &Arc<Model>,
+        stage: &Stage,
+        size: Size,
+        eyes: &[Rect],
+        colour: Colour,
+    ) -> Result<Self, Error> {
+        let composed = || {
+            Ok::<_, Error>(Composed {
+                planes: DeviceComposite::new(device, size)?,
+                done: Event::new(device)?,
+                copied: Event::new(device)?,
+            })
+        };
+        Ok(Self {
+            engine: NativeEngine::new(model)?,
+            sample: SampleJob::new(device, size, eyes, stage)?,
+            compose: ComposeJob::new(device, size, eyes, stage.size)?,
+            colour,
+            results: [composed()?, composed()?],
+            turn: 0,
+            work: Stream::new(device)?,
+            copies: Stream::new(device)?,
+            device: Arc::clone(device),
+        })
+    }
+
+    /// A host frame that takes this lane's results.
+    ///
+    /// # Errors
+    /// When the host cannot pin so much memory.
+    pub fn host_frame(&self) -> Result<HostFrame, Error> {
+        Ok(HostFrame::new(&self.device, &self.results[0].planes)?)
+    }
+
+    /// The stream that pictures must be ready on.
+    pub(super) fn work(&self) -> &Stream {
+        &self.work
+    }
+
+    /// Enqueues all work on a decoded surface and, with `out`, the copy of the result to it. The
+    /// surface may be dropped at once; `out` is ready when it says so.
+    ///
+    /// # Errors
+    /// When the surface does not fit the lane, or the driver fails.
+    pub fn surface(&mut self, surface: &mut Surface, out: Option<&mut HostFrame>) -> Result<(), Error> {
+        let (work, colour) = (&self.work, self.colour);
+        let (engine, sample, compose) = (&mut self.engine, &self.sample, &self.compose);
+        let result = &mut self.results[self.turn];
+        work.wait(&result.copied)?;
+        surface.read(work, |view| {
+            let chroma = view.address + view.chroma_offset_bytes as u64;
+            let picture = DevicePicture {
+                planes: [view.address, chroma, chroma + view.format.bytes_per_sample() as u64],
+                pitches: [view.pitch_bytes; 2],
+                chroma_step: 2,
+                size: view.size,
+                depth: view.depth,
+                high_bits: view.format == SurfaceFormat::P016,
+                colour,
+            };
+            enqueue(work, &picture, engine, sample, compose, &mut result.planes)
+        })?;
+        self.hand_over(out)
+    }
+
+    /// As [`GpuMatte::surface`], on a picture that work on [`GpuMatte::work`] has put on the device.
+    pub(super) fn picture(&mut self, picture: &DevicePicture, out: Option<&mut HostFrame>) -> Result<(), Error> {
+        let result = &mut self.results[self.turn];
+        self.work.wait(&result.copied)?;
+        enqueue(&self.work, picture, &mut self.engine, &self.sample, &self.compose, &mut result.planes)?;
+        self.hand_over(out)
+    }
+
+    fn hand_over(&mut self, out: Option<&mut HostFrame>) -> Result<(), Error> {
+        let Some(out) = out else { return Ok(()) };
+        let result = &self.results[self.turn];
+        result.done.record(&self.work)?;
+        self.copies.wait(&result.done)?;
+        result.planes.buffer().download(&self.copies, &mut out.planes)?;
+        out.ready.record(&self.copies)?;
+        result.copied.record(&self.copies)?;
+        self.turn ^= 1;
+        Ok(())
+    }
+}
+
+impl Drop for GpuMatte {
+    fn drop(&mut self) {
+        // Memory of the lane must not go while work on it runs. A failure here leaves a device that
+        // is of no more use; whoever uses it next is told.
+        let _ = self.work.synchronize();
+        let _ = self.copies.synchronize();
+    }
+}
+
+/// Sample, one step of the network, compose.
+fn enqueue(
+    work: &Stream,
+    picture: &DevicePicture,
+    engine: &mut NativeEngine,
+    sample: &SampleJob,
+    compose: &ComposeJob,
+    out: &mut DeviceComposite,
+) -> Result<(), Error> {
+    // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this
+    // (`Surface::read`, `Uploader::upload`), and the engine's input has the stage's size, which the
+    // job was made with.
+    unsafe { sample.enqueue(work, picture, engine.src_address()) }?;
+    engine.enqueue_on(work)?;
+    // SAFETY: as above; the maps are the engine's, written before on this stream, and `out` is used
+    // by this stream alone until `copied` has happened.
+    unsafe { compose.enqueue(work, picture, engine.coefficient_addresses(), out) }?;
+    Ok(())
+}
