@@ -12,6 +12,8 @@ use crate::packet::Codec;
 /// A `CUvideodecoder` or `CUvideoparser`.
 pub(super) type Handle = *mut c_void;
 
+/// CUDA_ERROR_ALREADY_MAPPED.
+pub(super) const ALREADY_MAPPED: c_int = 208;
 /// CUDA_ERROR_NOT_SUPPORTED.
 pub(super) const NOT_SUPPORTED: c_int = 801;
 /// cudaVideoSurfaceFormat_NV12.

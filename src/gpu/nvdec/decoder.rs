@@ -25,8 +25,9 @@ use super::{Error, Library, Surface, Tally, worker};
 /// Gives the next packet in decode order, `None` after the last; called on the decoding thread.
 pub type Feed = Box<dyn FnMut() -> Result<Option<Packet>, Box<dyn std::error::Error + Send + Sync>> + Send>;
 
-/// How long dropping a decoder waits for its thread.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long dropping a decoder waits for its thread, and how long after that thread was found to hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE_STALLED: Duration = Duration::from_millis(500);
 
 /// What the container says about the stream.
 #[derive(Clone, Debug)]
@@ -85,6 +86,7 @@ pub struct Decoder {
     thread: Option<JoinHandle<()>>,
     watch: Arc<Watch>,
     stall: Duration,
+    stalled: bool,
     over: bool,
 }
 
@@ -119,7 +121,7 @@ impl Decoder {
         };
         let thread = std::thread::Builder::new().name("nvdec".to_owned()).spawn(body);
         let thread = Some(thread.map_err(Error::Thread)?);
-        Ok(Self { messages: Some(messages), thread, watch, stall, over: false })
+        Ok(Self { messages: Some(messages), thread, watch, stall, stalled: false, over: false })
     }
 
     /// The next frame in presentation order, `None` after the last. Waits for it; drop enough earlier
@@ -136,6 +138,7 @@ impl Decoder {
             Ok(Message::Failed(error)) | Err(error) => Err(error),
         };
         self.over = true;
+        self.stalled = matches!(answer, Err(Error::Stalled { .. }));
         if answer.is_err() {
             self.watch.stop();
         }
@@ -162,7 +165,7 @@ impl Decoder {
         // With the queue go the surfaces in it, whose slots the thread waits for.
         self.messages = None;
         if let Some(thread) = self.thread.take() {
-            self.watch.join(thread, PATIENCE);
+            self.watch.join(thread, if self.stalled { PATIENCE_STALLED } else { PATIENCE });
         }
     }
 }

@@ -106,6 +106,7 @@ pub(super) fn check(call: &'static str, code: c_int) -> Result<(), Error> {
         201 => "invalid context",
         205 => "map failed",
         206 => "unmap failed",
+        208 => "already mapped",
         209 => "no binary for this GPU",
         219 => "invalid graphics context",
         400 => "invalid handle",

@@ -13,6 +13,9 @@
 //! travels back, and is unmapped once the last read has run. At most
 //! [`Options::output_surfaces`] are out at once.
 //!
+//! A picture gets the time of the packet it came in, tied at the decode callback: what the parser makes
+//! of timestamps is wrong for hidden frames of VP9 and for open groups that decoding starts in.
+//!
 //! Every wait of the user ends: [`Decoder::next_surface`] gives [`Error::Stalled`] when nothing moved
 //! for [`Options::stall`], whatever the thread hangs in, and dropping a decoder leaves behind a
 //! thread that does not come back. Calls are those of nvcuvid.h of Video Codec SDK 12.1; the library

@@ -33,11 +33,19 @@ impl Outputs {
 
     /// A slot without a frame; waits for one while all are lent.
     pub(super) fn take(&mut self, decoder: &RawDecoder, watch: &Watch) -> Result<Slot, Error> {
-        if let Some(slot) = self.idle.pop() {
-            return Ok(slot);
+        if self.idle.is_empty() {
+            self.reclaim(decoder, watch)?;
+        }
+        self.idle.pop().ok_or(Error::Over)
+    }
+
+    /// Waits for a lent slot to come back and unmaps it; `false` when none is lent.
+    pub(super) fn reclaim(&mut self, decoder: &RawDecoder, watch: &Watch) -> Result<bool, Error> {
+        if self.lent == 0 {
+            return Ok(false);
         }
         watch.moved(Activity::Surfaces);
-        let mut slot = loop {
+        let slot = loop {
             if watch.stopped() {
                 return Err(Error::Over);
             }
@@ -46,13 +54,11 @@ impl Outputs {
             }
         };
         self.lent -= 1;
-        let cleared = clear(&mut slot, decoder);
+        self.idle.push(slot);
+        let newest = self.idle.last_mut().expect("pushed just now");
+        let cleared = clear(newest, decoder);
         watch.moved(Activity::Decoder);
-        if let Err(error) = cleared {
-            self.idle.push(slot);
-            return Err(error);
-        }
-        Ok(slot)
+        cleared.map(|()| true)
     }
 
     /// Puts a slot back that `take` gave and that was not lent.
@@ -68,14 +74,18 @@ impl Outputs {
 
     /// Waits for all that are lent, however long the user keeps them, and unmaps everything.
     /// Gives the first error; goes on after it.
-    pub(super) fn close(mut self, decoder: &RawDecoder) -> Result<(), Error> {
+    pub(super) fn close(mut self, decoder: &RawDecoder, watch: &Watch) -> Result<(), Error> {
         let mut outcome = Ok(());
+        if self.lent > 0 {
+            watch.moved(Activity::Closing);
+        }
         for _ in 0..self.lent {
             // This end of the channel has a sender too, so it cannot be cut.
             if let Ok(slot) = self.back.recv() {
                 self.idle.push(slot);
             }
         }
+        watch.moved(Activity::Freeing);
         for slot in &mut self.idle {
             outcome = outcome.and(clear(slot, decoder));
         }

@@ -15,7 +15,7 @@ use super::outputs::Outputs;
 use super::raw::{Condition, RawDecoder};
 use super::session::{Message, Session};
 use super::surface::SurfaceFormat;
-use super::watch::Activity;
+use super::watch::{Activity, Watch};
 use super::{Error, Surface, SurfaceView, vp9};
 
 /// How the fields of a picture lie.
@@ -82,8 +82,8 @@ impl Running {
     }
 
     /// Waits for all lent surfaces, then destroys the decoder. Gives the first error.
-    pub(super) fn close(self) -> Result<(), Error> {
-        let emptied = self.outputs.close(&self.decoder);
+    pub(super) fn close(self, watch: &Watch) -> Result<(), Error> {
+        let emptied = self.outputs.close(&self.decoder, watch);
         emptied.and(self.decoder.close())
     }
 
@@ -131,7 +131,14 @@ impl Running {
         params.unpaired_field = c_int::from(fields.repeat < 0);
         params.output_stream = stream.raw().cast::<c_void>();
         watch.moved(Activity::Decoder);
-        let mapped = self.decoder.map(picture, &mut params);
+        let mapped = loop {
+            match self.decoder.map(picture, &mut params) {
+                // The same picture shown again (VP9, AV1) while its first surface is out.
+                Err(Error::Call { code: abi::ALREADY_MAPPED, .. })
+                    if self.outputs.reclaim(&self.decoder, watch)? => {}
+                answer => break answer,
+            }
+        };
         watch.moved(Activity::Parser);
         // From here on the slot knows its frame, so that whatever fails, closing unmaps it.
         slot.mapped = mapped.as_ref().ok().copied();

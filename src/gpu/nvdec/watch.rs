@@ -22,6 +22,8 @@ pub(super) enum Activity {
     Source,
     Decoder,
     Surfaces,
+    /// Destroying the decoder, after the last word.
+    Freeing,
     /// The last word is said; only surfaces that the user holds are waited for.
     Closing,
 }
@@ -33,12 +35,13 @@ impl Activity {
             Self::Source => "the next packet of the source",
             Self::Decoder => "the hardware decoder",
             Self::Surfaces => "a surface to be given back",
+            Self::Freeing => "the decoder to be freed",
             Self::Closing => "the last surfaces to be given back",
         }
     }
 
     fn from_number(number: u8) -> Self {
-        [Self::Parser, Self::Source, Self::Decoder, Self::Surfaces]
+        [Self::Parser, Self::Source, Self::Decoder, Self::Surfaces, Self::Freeing]
             .into_iter()
             .find(|a| *a as u8 == number)
             .unwrap_or(Self::Closing)
@@ -149,7 +152,8 @@ impl Watch {
     }
 
     /// Waits for the thread's end, at most `patience`; shorter when only surfaces in the user's hands keep
-    /// it. A thread that does not end is left behind: it sits in a call that nothing can interrupt.
+    /// it. A thread that does not end is left behind: it sits in a call that nothing can interrupt. Leaving one that
+    /// is freeing its decoder would be unwise: a process that ends meanwhile was seen to hang in the driver.
     pub(super) fn join(&self, thread: JoinHandle<()>, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         let short = Instant::now() + patience.min(Duration::from_millis(200));

@@ -26,9 +26,9 @@ pub(super) fn run(session: Session, payload: Payload, feed: Feed) {
         Ok(()) => Message::End,
         Err(error) => Message::Failed(error),
     }));
-    watch.moved(Activity::Closing);
+    watch.moved(Activity::Freeing);
     if let Some(running) = session.running.into_inner() {
-        watch.keep_closing(running.close());
+        watch.keep_closing(running.close(&watch));
     }
 }
 

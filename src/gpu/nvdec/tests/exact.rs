@@ -181,3 +181,27 @@ fn a_crop_on_the_left_is_noticed() {
         Err(other) => panic!("{other:?}"),
     }
 }
+
+/// VP9 may show a picture again by a packet of one byte, also while its first surface is still out.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn a_picture_can_be_shown_again() {
+    let rig = rig();
+    let (info, mut packets) = clip("vp9.webm");
+    let hashes = hashes("vp9.webm");
+    packets.truncate(1);
+    // 10 00 1 000: show_existing_frame of slot 0, which the key frame filled.
+    packets.extend((1..4).map(|i| Packet { pts: 1000 * i, key: false, data: vec![0b1000_1000] }));
+    let want: Vec<_> = times(&packets).into_iter().map(|pts| (pts, hashes[0].clone())).collect();
+    let mut decoder = open(&rig, &info, feed(packets), options()).unwrap();
+    let mut frames = Vec::new();
+    while let Some(mut surface) = decoder.next_surface().unwrap() {
+        frames.push((surface.pts(), hash(&surface.download(&rig.stream).unwrap())));
+        // Kept for a while by another thread: the decoder cannot map the picture a second time until then.
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            drop(surface);
+        });
+    }
+    assert_eq!(difference(&frames, &want), None);
+}
