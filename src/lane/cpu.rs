@@ -38,10 +38,7 @@ impl CpuLane<'_> {
     /// # Errors
     /// The first failure of any stage. When encoding fails the decoder is stopped, and the
     /// encoder's error is the one reported.
-    pub fn run(
-        self,
-        sink: &mut Sink<'_>,
-    ) -> Result<Totals, Error> {
+    pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
         let Self { mut decoder, size, eyes, shown, matte, pair, clocks, cancel } = self;
         let (full, work) = bounded::<Work<Composite>>(1);
         let (spent, free) = bounded::<Composite>(FRAMES);

@@ -56,9 +56,12 @@ impl Found {
         };
         let opened = Device::open(ordinal).and_then(|device| Ok((device.name()?, device)));
         match (opened, choice) {
-            (Ok((name, device)), _) => {
-                Ok(Self::Gpu(Box::new(Gpu { device, name, nvdec: Library::load(), models: Mutex::default() })))
-            }
+            (Ok((name, device)), _) => Ok(Self::Gpu(Box::new(Gpu {
+                device,
+                name,
+                nvdec: Library::load(),
+                models: Mutex::default(),
+            }))),
             (Err(error), DeviceChoice::Auto) => Ok(Self::Cpu(super::chain(&error))),
             (Err(source), _) => Err(Error::Device { name: format!("cuda:{ordinal}"), source }),
         }

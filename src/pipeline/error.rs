@@ -95,6 +95,9 @@ pub enum Error {
         #[source]
         source: nvdec::Error,
     },
+    /// A lane cannot be set up on the GPU.
+    #[error("the GPU lane cannot be set up")]
+    GpuLane(#[source] lane::Error),
     /// The encoders cannot be set up.
     #[error("{}: the encoders cannot be set up", path.display())]
     Encode {
@@ -184,9 +187,9 @@ impl Error {
                 lane::Error::Decode { source, .. } => decoder_fault(source),
                 lane::Error::SizeChange { .. } => Fault::Input,
                 lane::Error::Nvdec { source, .. } => nvdec_fault(source),
-                lane::Error::Gpu(_) | lane::Error::DeviceKernel(_) | lane::Error::Engine(engine::Error::Gpu(_)) => {
-                    Fault::Device
-                }
+                lane::Error::Gpu(_)
+                | lane::Error::DeviceKernel(_)
+                | lane::Error::Engine(engine::Error::Gpu(_)) => Fault::Device,
                 lane::Error::Mux(_) => Fault::Output,
                 lane::Error::Interrupted => Fault::Interrupted,
                 lane::Error::Engine(_)
@@ -201,7 +204,7 @@ impl Error {
             | Self::Encode { .. } => Fault::Input,
             Self::Model { .. } => Fault::SetUp,
             Self::Exists { .. } | Self::Output { .. } | Self::Mux { .. } => Fault::Output,
-            Self::Device { .. } | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
+            Self::Device { .. } | Self::GpuLane(_) | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
             Self::Nvdec { source, .. } => nvdec_fault(source),
             Self::Engine(_) => Fault::Bug,
             Self::Interrupted => Fault::Interrupted,

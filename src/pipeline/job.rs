@@ -1,8 +1,8 @@
 //! One file from probe to the finished output.
 #![forbid(unsafe_code)]
 
-use super::error::{Error, chain};
 use super::device::Found;
+use super::error::{Error, chain};
 use super::input::open_input;
 use super::lanes::prepare;
 use super::matting::Models;

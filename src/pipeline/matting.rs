@@ -83,7 +83,8 @@ pub fn matte_on_cpu(
     };
     let (path, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let graph = build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
+    let graph =
+        build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
     let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
     let report = report(&path, &weights, &stage, "on the CPU");
     Ok((Matte::network(Box::new(engine), stage.ratio()), report, decoder))
@@ -106,7 +107,8 @@ pub fn matte_on_gpu(
     let prepared = gpu.model(&weights, &stage, eyes.len())?;
     let size = Size::new(stage.size().width, stage.size().height);
     let small = sample::Stage { ratio: stage.ratio(), size };
-    let matte = GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour)?;
+    let matte = GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour)
+        .map_err(Error::GpuLane)?;
     Ok((matte, report(&path, &weights, &stage, &format!("on {}", gpu.name))))
 }
 

@@ -42,7 +42,8 @@ pub fn write_sheet(
     let picks: Vec<u64> = (0..rows as u64).map(|i| (2 * i + 1) * frames / (2 * rows as u64)).collect();
     let mut sheet = Sheet::new(cell, picks.len());
     let convert = ToRgb::new(playback.colour().matrix, playback.range(), 8);
-    let mut source = input.map(|path| ShownPictures::start(path, open_input(path, None)?, stall)).transpose()?;
+    let mut source =
+        input.map(|path| ShownPictures::start(path, open_input(path, None)?, stall)).transpose()?;
     for (number, frame) in playback.enumerate() {
         let frame = frame?;
         let picture = source.as_mut().map(ShownPictures::next).transpose()?.flatten();

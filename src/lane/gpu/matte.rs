@@ -106,7 +106,11 @@ impl GpuMatte {
     }
 
     /// As [`GpuMatte::surface`], on a picture that work on [`GpuMatte::work`] has put on the device.
-    pub(super) fn picture(&mut self, picture: &DevicePicture, out: Option<&mut HostFrame>) -> Result<(), Error> {
+    pub(super) fn picture(
+        &mut self,
+        picture: &DevicePicture,
+        out: Option<&mut HostFrame>,
+    ) -> Result<(), Error> {
         let result = &mut self.results[self.turn];
         self.work.wait(&result.copied)?;
         enqueue(&self.work, picture, &mut self.engine, &self.sample, &self.compose, &mut result.planes)?;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::VerifyReport;
-use crate::frame::{Picture, Plane, Sample, Samples, Size};
+use crate::frame::{Plane, Sample, Samples, Size};
 use crate::pipeline::error::Error;
 use crate::pipeline::input::{ShownPictures, open_input};
 use crate::pipeline::playback::Frame;
@@ -55,8 +55,7 @@ impl Against {
             return Ok(());
         };
         let shift = *self.shift_ticks.get_or_insert(if picture.pts < 0 { -picture.pts } else { 0 });
-        let want_ms =
-            self.time_base.convert(picture.pts.saturating_add(shift), TimeBase::MILLISECOND);
+        let want_ms = self.time_base.convert(picture.pts.saturating_add(shift), TimeBase::MILLISECOND);
         self.worst_ms = self.worst_ms.max((want_ms - frame.pts_ms).abs());
         if picture.size == self.size {
             let (squared, opaque) = match &picture.samples {
