@@ -125,7 +125,11 @@ impl DevicePicture {
         for (what, plane) in ["luma", "U", "V"].into_iter().zip(self.planes) {
             let unit = if what == "luma" { 2 * bytes } else { bytes };
             if plane == 0 || plane % unit as u64 != 0 {
-                return Err(Error::Layout { what, got: plane, expected: "the address of a sample, of luma a pair" });
+                return Err(Error::Layout {
+                    what,
+                    got: plane,
+                    expected: "the address of a sample, of luma a pair",
+                });
             }
         }
         let shift = if self.depth > 8 && self.high_bits { 16 - i32::from(self.depth) } else { 0 };
