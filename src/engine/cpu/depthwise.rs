@@ -3,7 +3,6 @@
 //! A channel is copied into a frame of zeros first, its columns sorted by their remainder modulo
 //! the stride, so that the inner loop has neither borders nor gaps: one multiply-add of a vector
 //! of neighbours for each tap. Each channel is the work of one thread.
-#![allow(unsafe_code, reason = "calls of functions that wide! compiled for AVX2")]
 
 use std::cell::RefCell;
 

@@ -9,7 +9,6 @@
 mod activation;
 mod conv;
 mod depthwise;
-mod micro;
 mod pack;
 mod plan;
 mod pointwise;

@@ -1,14 +1,10 @@
 //! Brings the pixels that a convolution multiplies into the order in which it reads them.
 //!
 //! A strip is a run of output pixels; its matrix has one row for each tap of each channel and one
-//! column for each pixel. It is never built whole: a block of channels at a time, in tiles of
-//! [`LANES`] columns, small enough for the cache ("implicit im2col").
+//! column for each pixel. The matrix of a whole image ("im2col") would not fit in a cache.
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
-
-/// Columns of a tile: two AVX2 vectors.
-pub const LANES: usize = 16;
 
 /// How outputs of a convolution lie over its input.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +24,14 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// Whether each output sees one input pixel, the one at its own place.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.pad == 0
+    }
+
     /// The same convolution, with the image as one long row where it does not look around.
     pub fn flat(mut self) -> Self {
-        if self.kernel == 1 && self.stride == 1 && self.pad == 0 {
+        if self.is_pointwise() {
             self.input = [1, self.input[0] * self.input[1]];
             self.output = [1, self.output[0] * self.output[1]];
         }
@@ -48,22 +49,13 @@ impl Geometry {
     }
 }
 
-/// Where element (row, column) of a strip's matrix lies.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout {
-    /// Floats from a row to the next.
-    pub row_step: usize,
-    /// Floats from a tile of [`LANES`] columns to the next.
-    pub tile_step: usize,
-}
-
-/// Writes the rows of one channel, `taps` of them from `row` on, for output pixels `pixels`.
+/// Writes the rows of one channel, one for each tap, for output pixels `pixels`; `dst` is the
+/// first row, the next begins `row_step` floats on.
 pub fn pack_channel(
     plane: &[f32],
     geometry: &Geometry,
     pixels: Range<usize>,
-    row: usize,
-    layout: Layout,
+    row_step: usize,
     dst: &mut [f32],
 ) {
     let out_w = geometry.output[1];
@@ -73,76 +65,43 @@ pub fn pack_channel(
         // The part of one output row that lies in the strip.
         let (y, x) = (pixel / out_w, pixel % out_w);
         let len = (out_w - x).min(pixels.end - pixel);
-        let column = pixel - pixels.start;
         for ky in 0..kernel {
             let source_y = (y * stride + ky * dilation).checked_sub(pad).filter(|&v| v < in_h);
             for kx in 0..kernel {
-                let at = (row + ky * kernel + kx) * layout.row_step;
-                let mut line = Line { dst: &mut dst[at..], tile_step: layout.tile_step, column };
+                let at = (ky * kernel + kx) * row_step + pixel - pixels.start;
+                let line = &mut dst[at..at + len];
                 let Some(source_y) = source_y else {
-                    line.zeros(len);
+                    line.fill(0.0);
                     continue;
                 };
                 let source = &plane[source_y * in_w..][..in_w];
                 let first = x * stride + kx * dilation;
                 // Outputs whose tap falls left of the image, then those inside, then the rest.
                 let left = pad.saturating_sub(first).div_ceil(stride).min(len);
-                let inside = (in_w + pad).saturating_sub(first).div_ceil(stride).min(len).max(left) - left;
-                line.zeros(left);
-                if inside > 0 {
-                    line.copy(&source[first + left * stride - pad..], inside, stride);
+                let end = (in_w + pad).saturating_sub(first).div_ceil(stride).clamp(left, len);
+                line[..left].fill(0.0);
+                line[end..].fill(0.0);
+                if end > left {
+                    let source = &source[first + left * stride - pad..];
+                    copy(source, stride, &mut line[left..end]);
                 }
-                line.zeros(len - left - inside);
             }
         }
         pixel += len;
     }
 }
 
-/// One row of the matrix, written from `column` on.
-struct Line<'a> {
-    dst: &'a mut [f32],
-    tile_step: usize,
-    column: usize,
-}
-
-impl Line<'_> {
-    #[inline(always)]
-    fn chunk(&mut self, left: usize) -> &mut [f32] {
-        let lane = self.column % LANES;
-        let n = (LANES - lane).min(left);
-        let at = self.column / LANES * self.tile_step + lane;
-        self.column += n;
-        &mut self.dst[at..at + n]
-    }
-
-    fn zeros(&mut self, mut len: usize) {
-        while len > 0 {
-            let chunk = self.chunk(len);
-            chunk.fill(0.0);
-            len -= chunk.len();
-        }
-    }
-
-    #[inline(always)]
-    fn copy(&mut self, source: &[f32], len: usize, stride: usize) {
-        let mut done = 0;
-        while done < len {
-            let chunk = self.chunk(len - done);
-            let n = chunk.len();
-            let from = &source[done * stride..];
-            if stride == 1 {
-                // A whole tile is a copy of constant length, which is two vector moves.
-                match (<&mut [f32; LANES]>::try_from(&mut *chunk), from.first_chunk::<LANES>()) {
-                    (Ok(whole), Some(from)) => *whole = *from,
-                    _ => chunk.copy_from_slice(&from[..n]),
-                }
-            } else {
-                for (to, from) in chunk.iter_mut().zip(from.iter().step_by(stride)) {
-                    *to = *from;
-                }
+/// Takes every `stride`-th value.
+fn copy(source: &[f32], stride: usize, to: &mut [f32]) {
+    match stride {
+        1 => to.copy_from_slice(&source[..to.len()]),
+        2 => {
+            let (pairs, last) = source.as_chunks::<2>();
+            to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+            if let (Some(to), Some(last)) = (to.get_mut(pairs.len()), last.first()) {
+                *to = *last;
             }
-            done += n;
         }
+        _ => to.iter_mut().zip(source.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
     }
 }

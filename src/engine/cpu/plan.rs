@@ -48,10 +48,23 @@ pub struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// The `h * w` values of one channel.
+    #[inline]
     pub fn plane(&self, eye: usize, channel: usize) -> &'a [f32] {
         let place = self.view.planes[channel];
         let at = place.offset + eye * place.eye_step;
         &self.slots[place.slot][at..at + self.view.size[0] * self.view.size[1]]
+    }
+
+    /// `len` channels from `first` on, where they lie behind one another in memory.
+    pub fn run_of_planes(&self, eye: usize, first: usize, len: usize) -> Option<&'a [f32]> {
+        let places = &self.view.planes[first..first + len];
+        let floats = self.view.size[0] * self.view.size[1];
+        let start = places[0];
+        let next = |(i, place): (usize, &Place)| {
+            place.slot == start.slot && place.offset == start.offset + i * floats
+        };
+        let at = start.offset + eye * start.eye_step;
+        places.iter().enumerate().all(next).then(|| &self.slots[start.slot][at..at + len * floats])
     }
 
     /// Height and width.
@@ -120,7 +133,10 @@ impl Plan {
             let done = (0..graph.values.len()).filter(|&v| last_use[v] == at);
             free.extend(done.filter_map(|v| plan.slot_of[v]));
         }
-        for id in ports.state_out {
+        for (before, id) in ports.state_in.into_iter().zip(ports.state_out) {
+            if graph.shape(before) != graph.shape(id) {
+                return Err(fault(graph, id, "is a state and has another shape than the one before"));
+            }
             if plan.slot_of[id.0].is_none() || ports.state_in.contains(&id) || id == ports.src {
                 return Err(fault(graph, id, "a state must be a value that an operator writes"));
             }

@@ -147,14 +147,18 @@ pub fn apply(graph: &Graph, op: &Op, inputs: &[&Tensor], shape: [usize; 3]) -> T
             let z = x.channel(b, ch)[at];
             (1.0 - z) * second(b, ch, at) + z * inputs[2].channel(b, ch)[at]
         }),
+        // Along rows, then along columns, as the original does: the fast guided filter divides
+        // differences of these means by almost nothing, which shows their rounding.
         Op::Box3 => fill(&mut out, |b, ch, y, z| {
-            let mut sum = 0.0;
-            for row in y.saturating_sub(1)..(y + 2).min(h) {
-                for col in z.saturating_sub(1)..(z + 2).min(w) {
-                    sum += x.channel(b, ch)[row * w + col];
-                }
-            }
-            sum / 9.0
+            let plane = x.channel(b, ch);
+            let third = 1.0f32 / 3.0;
+            let three = |v: [f32; 3]| v[2].mul_add(third, v[1].mul_add(third, v[0] * third));
+            let at = |row: usize, col: usize| {
+                // Both count from one before the image.
+                let inside = (1..=h).contains(&row) && (1..=w).contains(&col);
+                if inside { plane[(row - 1) * w + col - 1] } else { 0.0 }
+            };
+            three([y, y + 1, y + 2].map(|row| three([at(row, z), at(row, z + 1), at(row, z + 2)])))
         }),
     }
     out

@@ -29,9 +29,10 @@ pub fn has_avx2() -> bool {
 macro_rules! wide {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "plain loops take slices and sizes")]
         $vis fn $name($($arg: $ty),*) {
             #[inline(always)]
-            #[allow(dead_code, clippy::too_many_arguments, reason = "one body for two builds")]
+            #[allow(dead_code, clippy::too_many_arguments, reason = "the same arguments")]
             fn body<const FMA: bool>($($arg: $ty),*) $body
 
             #[cfg(target_arch = "x86_64")]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::plan::Input;
 use super::pointwise::each_plane;
-use super::simd::wide;
+use super::simd::{fma, wide};
 
 /// Mean over height and width.
 pub fn global_mean(x: Input<'_>, out: &mut [f32]) {
@@ -117,32 +117,36 @@ wide! {
     }
 }
 
-/// 3x3 mean with zero padding, always divided by nine.
+/// 3x3 mean with zero padding, always divided by nine: three along each row, then three rows.
+///
+/// The order and the rounded third are those of the original. The fast guided filter divides small
+/// differences of these means by a variance near zero, so that any other order is seen in A.
 pub fn box3(x: Input<'_>, out: &mut [f32]) {
     each_plane(out, x.channels(), x.size(), |eye, c, to| box_plane(x.plane(eye, c), x.size(), to));
 }
 
 wide! {
     fn box_plane(x: &[f32], size: [usize; 2], out: &mut [f32]) {
+        const THIRD: f32 = 1.0 / 3.0;
         let [h, w] = size;
+        let three = |a: f32, b: f32, c: f32| fma::<FMA>(c, THIRD, fma::<FMA>(b, THIRD, a * THIRD));
         for (y, to) in out.chunks_exact_mut(w).enumerate() {
-            // Rows outside the image are zero: they add the middle row times zero.
-            let row = |at: Option<usize>| at.filter(|&r| r < h).map(|r| &x[r * w..][..w]);
-            let (above, below) = (row(y.checked_sub(1)), row(Some(y + 1)));
-            let middle = &x[y * w..][..w];
-            let (above, up) = above.map_or((middle, 0.0), |r| (r, 1.0));
-            let (below, down) = below.map_or((middle, 0.0), |r| (r, 1.0));
-            let column = |i: usize| above[i] * up + middle[i] + below[i] * down;
-            if w == 1 {
-                to[0] = column(0) / 9.0;
-                continue;
-            }
-            to[0] = (column(0) + column(1)) / 9.0;
-            to[w - 1] = (column(w - 2) + column(w - 1)) / 9.0;
+            let row = |at: usize| &x[at * w..][..w];
+            let middle = row(y);
+            // A row outside the image is zero: the middle one with weight zero stands for it.
+            let (above, up) = if y > 0 { (row(y - 1), THIRD) } else { (middle, 0.0) };
+            let (below, down) = if y + 1 < h { (row(y + 1), THIRD) } else { (middle, 0.0) };
+            let rows = |a: f32, m: f32, b: f32| fma::<FMA>(b, down, fma::<FMA>(m, THIRD, a * up));
+            let edge = |x: usize| {
+                let at = |row: &[f32], x: Option<usize>| x.and_then(|x| row.get(x)).map_or(0.0, |&v| v);
+                let along = |row: &[f32]| three(at(row, x.checked_sub(1)), row[x], at(row, Some(x + 1)));
+                rows(along(above), along(middle), along(below))
+            };
+            to[0] = edge(0);
+            to[w - 1] = edge(w - 1);
             let neighbours = above.windows(3).zip(middle.windows(3)).zip(below.windows(3));
             for (to, ((a, m), b)) in to[1..].iter_mut().zip(neighbours) {
-                let sums = [0, 1, 2].map(|i| a[i] * up + m[i] + b[i] * down);
-                *to = (sums[0] + sums[1] + sums[2]) / 9.0;
+                *to = rows(three(a[0], a[1], a[2]), three(m[0], m[1], m[2]), three(b[0], b[1], b[2]));
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::conv::{Conv, Method};
+use super::conv::Conv;
 use super::depthwise::Depthwise;
 use super::pack::Geometry;
 use super::plan::{Input, Plan, fault, is_view};
@@ -49,18 +49,9 @@ impl CpuEngine {
     /// # Errors
     /// When the graph contradicts itself.
     pub fn keeping(graph: Arc<Graph>, eyes: usize, keep: &[ValueId]) -> Result<Self, Error> {
-        Self::with_method(graph, eyes, keep, Method::best())
-    }
-
-    pub(super) fn with_method(
-        graph: Arc<Graph>,
-        eyes: usize,
-        keep: &[ValueId],
-        method: Method,
-    ) -> Result<Self, Error> {
         let plan = Plan::new(&graph, eyes, keep)?;
         let slots = plan.slot_len.iter().map(|&len| vec![0.0; len]).collect();
-        let work = graph.nodes.iter().map(|node| prepare(&graph, node, method)).collect::<Result<_, _>>()?;
+        let work = graph.nodes.iter().map(|node| prepare(&graph, node)).collect::<Result<_, _>>()?;
         Ok(Self { graph, eyes, keep: keep.to_vec(), plan, slots, work })
     }
 
@@ -228,7 +219,7 @@ fn check(what: &'static str, expected: [usize; 4], tensor: &Tensor) -> Result<()
 }
 
 /// Checks a node's shapes and arranges its weights.
-fn prepare(graph: &Graph, node: &Node, method: Method) -> Result<Work, Error> {
+fn prepare(graph: &Graph, node: &Node) -> Result<Work, Error> {
     let id = node.output;
     let out = graph.shape(id);
     let wrong = |what| Err(fault(graph, id, what));
@@ -289,6 +280,6 @@ fn prepare(graph: &Graph, node: &Node, method: Method) -> Result<Work, Error> {
     Ok(if groups == c && m == c && c > 1 {
         Work::Depthwise(Depthwise::new(weights, geometry, act))
     } else {
-        Work::Conv(Conv::new(weights, geometry, groups, act, method))
+        Work::Conv(Conv::new(weights, geometry, groups, act))
     })
 }

@@ -1,13 +1,13 @@
 //! Operators on values small enough to work out on paper; the reference and the engine alike.
 
-use super::{Method, Sketch, reference_values};
+use super::{Sketch, reference_values};
 use crate::rvm::graph::{Activation, ConvWeights, Op, ValueId};
 use crate::tensor::Tensor;
 
 fn check(sketch: &Sketch, src: &Tensor, id: ValueId, expected: &[f32]) {
     let zero = || Tensor::zeros([src.shape[0], 1, 1, 1]);
     let by_reference = reference_values(&sketch.graph, src, &[zero(), zero(), zero(), zero()]);
-    for got in [by_reference[id.0].clone().unwrap(), sketch.run(src, id, Method::best())] {
+    for got in [by_reference[id.0].clone().unwrap(), sketch.run(src, id)] {
         assert_eq!(got.data.len(), expected.len());
         for (got, expected) in got.data.iter().zip(expected) {
             assert!((got - expected).abs() < 1e-6, "{got} for {expected}");

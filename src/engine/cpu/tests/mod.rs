@@ -6,7 +6,6 @@ mod walk;
 
 use std::sync::Arc;
 
-use super::conv::Method;
 use super::reference;
 use super::walk::CpuEngine;
 use crate::engine::Engine;
@@ -59,9 +58,9 @@ impl Sketch {
     }
 
     /// Runs one step and gives `id`.
-    fn run(&self, src: &Tensor, id: ValueId, method: Method) -> Tensor {
+    fn run(&self, src: &Tensor, id: ValueId) -> Tensor {
         let graph = Arc::new(self.graph.clone());
-        let mut engine = CpuEngine::with_method(graph, src.shape[0], &[id], method).unwrap();
+        let mut engine = CpuEngine::keeping(graph, src.shape[0], &[id]).unwrap();
         engine.step(src, &mut Coefficients::default()).unwrap();
         engine.value(id).unwrap()
     }

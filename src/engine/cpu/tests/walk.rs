@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Method, Sketch, difference, noise, reference_values};
+use super::{Sketch, difference, noise, reference_values};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::{Engine, Error};
 use crate::rvm::graph::{Graph, Op, ValueId};
@@ -58,28 +58,26 @@ fn networks_agree_with_the_reference_over_two_frames() {
 fn threads_and_eyes_change_no_bit() {
     for variant in Variant::ALL {
         let graph = network(variant, Refiner::Deep, 61, 83, false);
-        for method in [Method::best(), Method::Gemm] {
-            let run = |threads: usize, frames: &[Tensor]| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let eyes = frames[0].shape[0];
-                let mut engine = CpuEngine::with_method(graph.clone(), eyes, &[], method).unwrap();
-                let mut out = Coefficients::default();
-                pool.install(|| frames.iter().for_each(|f| engine.step(f, &mut out).unwrap()));
-                (out, engine.state().unwrap())
-            };
-            let frames = [frame(2, &graph, 3), frame(2, &graph, 4)];
-            let (out, state) = run(1, &frames);
-            assert!(out.b.data.iter().all(|v| v.is_finite()));
-            for threads in [2, 3, 7] {
-                assert!((out.clone(), state.clone()) == run(threads, &frames), "{threads} threads");
-            }
-            for index in 0..2 {
-                let alone = run(2, &frames.clone().map(|f| eye(&f, index)));
-                let a = eye(&out.a, index) == alone.0.a;
-                let b = eye(&out.b, index) == alone.0.b;
-                let states = state.iter().zip(&alone.1).all(|(both, one)| eye(both, index) == *one);
-                assert!(a && b && states, "{variant:?} {method:?}: eye {index}");
-            }
+        let run = |threads: usize, frames: &[Tensor]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let eyes = frames[0].shape[0];
+            let mut engine = CpuEngine::new(graph.clone(), eyes).unwrap();
+            let mut out = Coefficients::default();
+            pool.install(|| frames.iter().for_each(|f| engine.step(f, &mut out).unwrap()));
+            (out, engine.state().unwrap())
+        };
+        let frames = [frame(2, &graph, 3), frame(2, &graph, 4)];
+        let (out, state) = run(1, &frames);
+        assert!(out.b.data.iter().all(|v| v.is_finite()));
+        for threads in [2, 3, 7] {
+            assert!((out.clone(), state.clone()) == run(threads, &frames), "{threads} threads");
+        }
+        for index in 0..2 {
+            let alone = run(2, &frames.clone().map(|f| eye(&f, index)));
+            let a = eye(&out.a, index) == alone.0.a;
+            let b = eye(&out.b, index) == alone.0.b;
+            let states = state.iter().zip(&alone.1).all(|(both, one)| eye(both, index) == *one);
+            assert!(a && b && states, "{variant:?}: eye {index}");
         }
     }
 }
