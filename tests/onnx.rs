@@ -13,9 +13,10 @@ use vrpipe::testing::shared;
 const MISSING: i32 = 77;
 
 fn check(test: &str, weights: &Weights, golden: &Path, size: StageSize, batch: usize) {
-    let graph = build_graph(weights, size, false).unwrap();
+    let graph = build_graph(weights, size, false).expect("the size is in range");
     let model = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.onnx"));
-    std::fs::write(&model, write_onnx(&graph, OnnxOptions { batch, inner_outputs: true })).unwrap();
+    let bytes = write_onnx(&graph, OnnxOptions { batch, inner_outputs: true });
+    std::fs::write(&model, bytes).expect("the folder for test files is writable");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx_check.py");
     let output = match Command::new("python3").arg(script).arg(&model).arg(golden).output() {
         Ok(output) => output,
