@@ -40,7 +40,7 @@ struct Conv {
     }
 
     static __device__ void run(const ConvArgs& p) {
-        extern __shared__ __align__(128) unsigned char shared[];
+        extern __shared__ __align__(16) unsigned char shared[];
         const int tid = threadIdx.x, lane = tid & 31;
         const int warp = (tid % GROUP_THREADS) >> 5, half = tid / GROUP_THREADS;
         const int image = blockIdx.z / p.splits, split = blockIdx.z - image * p.splits;

@@ -35,7 +35,7 @@ constexpr int TAIL_W0 = 16 * TAIL_W0_ROW, TAIL_W1 = 16 * TAIL_W1_ROW;
 // Grid: (w / 16, h / 16, n). Dynamic shared memory: 2 * (TAIL_X + TAIL_H + TAIL_W0 + TAIL_W1) bytes.
 extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     using namespace vrp;
-    extern __shared__ __align__(128) unsigned char shared[];
+    extern __shared__ __align__(16) unsigned char shared[];
     __half* const xs = reinterpret_cast<__half*>(shared);
     __half* const hs = xs + TAIL_X;
     __half* const ws = hs + TAIL_H;
