@@ -116,10 +116,11 @@ fn full_size(device: &Arc<Device>) -> anyhow::Result<Value> {
     let mut outs = (0..3).map(|_| DeviceComposite::new(device, frame)).collect::<Result<Vec<_>, _>>()?;
 
     let mut at = 0;
-    // SAFETY: surfaces and result live to the end, and each timing ends by waiting.
     let sample_ms = time(&stream, 50, || {
         at = (at + 1) % 3;
-        Ok(unsafe { sample.enqueue(&stream, &picture(at), small.address()) }?)
+        // SAFETY: surfaces and result live to the end, and each timing ends by waiting.
+        let done = unsafe { sample.enqueue(&stream, &picture(at), small.address()) };
+        Ok(done?)
     })?;
     let mut report = json!({ "sample": entry(sample_ms) });
     for (name, radius) in [("nobody", 0.0f32), ("a_third_visible", 0.325), ("all_visible", 2.0)] {

@@ -5,135 +5,14 @@
 //
 // A thread owns a column of 2x2 cells and walks down it: horizontal interpolation of the maps is done anew only
 // where the row of the maps changes, so a pixel costs eight multiplications for its eight coefficients. A
-// block owns 120 x 24 cells (15 x 3 activity blocks) and shades two more on each side. A cell with visible
+// block owns 120 x 40 cells (15 x 5 activity blocks) and shades two more on each side. A cell with visible
 // pixels is finished on the spot; which cells have any is noted as bits, and their sums stay in shared memory,
 // from which empty cells take the mean colour of the 5x5 around them.
 // Bytes per pixel: 1.5 or 3 read (a fifth of it twice, from L2), 2.5 written.
 // Tolerance: one code where a value falls on a rounding boundary (multiplications and additions are fused here).
-#include "picture.cuh"
+#include "compose.cuh"
 
 namespace vrp {
-
-struct ComposeArgs {
-    Picture picture;
-    const float4* a;
-    const float4* b;
-    const Tap* taps;
-    unsigned char* y;
-    unsigned char* u;
-    unsigned char* v;
-    unsigned char* alpha;
-    unsigned char* activity;
-    ToRgb to_rgb;
-    FromRgb from_rgb;
-    Rect eyes[2];
-    int y_pitch, chroma_pitch, alpha_pitch, activity_pitch;
-    int map_w, map_h, eye_count, dither;
-};
-static_assert(sizeof(ComposeArgs) == 240, "mirrored in src/kernels/compose/launch.rs");
-
-constexpr int REACH = 2, LANES = 128, STRIPS = 2;
-constexpr int OWN_W = 120, OWN_H = 24, ROWS = OWN_H + 2 * REACH, STRIP_ROWS = ROWS / STRIPS;
-static_assert(ROWS % STRIPS == 0 && OWN_W + 2 * REACH <= LANES, "tile");
-
-struct Sums {
-    float alpha = 0.f, y = 0.f, u = 0.f, v = 0.f;
-};
-
-// Maps of one column of pixels at the current row of the maps: values at the upper row, and steps to the lower.
-struct Column {
-    int eye = -1;
-    unsigned row = 0xffffffffu;
-    unsigned eyes = 0;  // which eyes have this column, as bits
-    float upper[8], step[8];
-};
-
-// A row of pixels in an eye: its tap, and whether the eye has it.
-struct alignas(16) Row {
-    unsigned first, second;
-    float weight;
-    unsigned inside;
-};
-
-__device__ __forceinline__ unsigned bayer(int x, int y) {
-    unsigned value = 0;
-#pragma unroll
-    for (int bit = 0; bit < 3; ++bit) value = value << 2 | (((x ^ y) >> bit) & 1) << 1 | ((y >> bit) & 1);
-    return value;
-}
-
-// Threshold of rounding, in 128ths of a code.
-__device__ __forceinline__ unsigned threshold(int dither, int x, int y) { return dither ? 2 * bayer(x & 7, y & 7) + 1 : 64; }
-
-// floor(mean + threshold / 128) of a weighted sum in 16ths of a code.
-__device__ __forceinline__ unsigned char mean_code(unsigned weighted, unsigned alpha, unsigned threshold) {
-    return (unsigned char)min((8 * weighted + threshold * alpha) / (128 * alpha), 255u);
-}
-
-__device__ __forceinline__ const Tap* eye_taps(const ComposeArgs& p, int eye) {
-    return p.taps + (eye ? p.eyes[0].width + p.eyes[0].height : 0);
-}
-
-__device__ __forceinline__ void load_maps(const ComposeArgs& p, Column& column, int eye, const Row& row, int x) {
-    const Tap at = eye_taps(p, eye)[x - (eye ? p.eyes[1].x : p.eyes[0].x)];
-    const size_t base = (size_t)eye * p.map_h * p.map_w;
-    const size_t up = base + (size_t)row.first * p.map_w, down = base + (size_t)row.second * p.map_w;
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-        const float4* const map = half ? p.b : p.a;
-        const float4 ul = map[up + at.first], ur = map[up + at.second], dl = map[down + at.first], dr = map[down + at.second];
-        float* const upper = column.upper + half * 4;
-        float* const step = column.step + half * 4;
-        upper[0] = mix(ul.x, ur.x, at.weight), upper[1] = mix(ul.y, ur.y, at.weight);
-        upper[2] = mix(ul.z, ur.z, at.weight), upper[3] = mix(ul.w, ur.w, at.weight);
-        step[0] = mix(dl.x, dr.x, at.weight) - upper[0], step[1] = mix(dl.y, dr.y, at.weight) - upper[1];
-        step[2] = mix(dl.z, dr.z, at.weight) - upper[2], step[3] = mix(dl.w, dr.w, at.weight) - upper[3];
-    }
-    column.eye = eye;
-    column.row = row.first;
-}
-
-// A changed component kept in [0, 1], or no further outside than the input already was.
-__device__ __forceinline__ float settle(float changed, float input) {
-    return fminf(fmaxf(changed, fminf(input, 0.f)), fmaxf(input, 1.f));
-}
-
-// Alpha (0..255) of a pixel, its luma code before rounding, and its share of the cell's sums.
-__device__ __forceinline__ unsigned shade(const ComposeArgs& p, const Column& column, float weight_down, float luma_code,
-                                          float3 chroma, float& luma_out, Sums& sums) {
-    const float luma = (luma_code - p.to_rgb.luma_offset) * p.to_rgb.luma_scale;
-    const float rgb[3] = {luma + chroma.x, luma + chroma.y, luma + chroma.z};
-    float seen[3];
-#pragma unroll
-    for (int c = 0; c < 3; ++c) seen[c] = __saturatef(rgb[c]);
-    auto map = [&](int i) { return fmaf(column.step[i], weight_down, column.upper[i]); };
-    const float gray = (seen[0] + seen[1] + seen[2]) * (1.f / 3.f);
-    // __saturatef makes 0 of what is not a number: invisible.
-    const unsigned alpha8 = (unsigned)(__saturatef(fmaf(map(3), gray, map(7))) * 255.f + 0.5f);
-    if (alpha8 == 0) return 0;
-    float out[3];
-#pragma unroll
-    for (int c = 0; c < 3; ++c) out[c] = settle(rgb[c] + fmaf(map(c), seen[c], map(4 + c)), rgb[c]);
-    const FromRgb& f = p.from_rgb;
-    const float mean = f.luma_r * out[0] + f.luma_g * out[1] + f.luma_b * out[2];
-    const float yc = fminf(fmaxf(fmaf(f.luma_scale, mean, f.luma_offset), 0.f), 255.f);
-    const float uc = fminf(fmaxf(fmaf(f.u_scale, out[2] - mean, f.chroma_offset), 0.f), 255.f);
-    const float vc = fminf(fmaxf(fmaf(f.v_scale, out[0] - mean, f.chroma_offset), 0.f), 255.f);
-    const float weight = (float)alpha8;
-    sums.alpha += weight;
-    sums.y = fmaf(weight, yc, sums.y);
-    sums.u = fmaf(weight, uc, sums.u);
-    sums.v = fmaf(weight, vc, sums.v);
-    luma_out = yc;
-    return alpha8;
-}
-
-__device__ __forceinline__ void store2(unsigned char* row, int x, int width, unsigned first, unsigned second) {
-    if (x + 1 < width)
-        *reinterpret_cast<unsigned short*>(row + x) = (unsigned short)(first | second << 8);
-    else
-        row[x] = (unsigned char)first;
-}
 
 // The samples of a cell: two rows of two, U and V.
 template <typename T>
@@ -162,12 +41,26 @@ __device__ __forceinline__ Samples<T> load_cell(const Picture& in, int cx, int c
     return s;
 }
 
+// Fills a rectangle of a plane with a byte, by 8 bytes where everything is a multiple of that.
+__device__ __forceinline__ void fill(unsigned char* plane, int pitch, int x, int y, int w, int h, unsigned char value) {
+    unsigned char* const start = plane + (size_t)y * pitch + x;
+    if (((reinterpret_cast<size_t>(start) | pitch | w) & 7) == 0) {
+        const unsigned four = value * 0x01010101u;
+        for (int i = threadIdx.x; i < h * (w / 8); i += LANES * STRIPS)
+            *reinterpret_cast<uint2*>(start + (size_t)(i / (w / 8)) * pitch + i % (w / 8) * 8) = make_uint2(four, four);
+    } else {
+        for (int i = threadIdx.x; i < h * w; i += LANES * STRIPS) start[(size_t)(i / w) * pitch + i % w] = value;
+    }
+}
+
 template <typename T>
 __device__ __forceinline__ void compose(const ComposeArgs& p) {
     extern __shared__ __align__(16) unsigned char shared[];
     uint4* const cells = reinterpret_cast<uint4*>(shared);
     __shared__ unsigned masks[ROWS][LANES / 32];
     __shared__ Row rows[2][2 * ROWS];
+    __shared__ float2 dithers[8][4];      // (threshold - 64) / 128 of two neighbouring columns
+    __shared__ unsigned thresholds[8][8];
     const int lane = threadIdx.x % LANES, strip = threadIdx.x / LANES;
     const int cells_w = (p.picture.width + 1) / 2, cells_h = (p.picture.height + 1) / 2;
     const int cx = (int)blockIdx.x * OWN_W - REACH + lane, cy0 = (int)blockIdx.y * OWN_H - REACH;
@@ -176,6 +69,11 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
     const int width = p.picture.width, height = p.picture.height, x0 = cx * 2;
     dependency_wait();
 
+    if (threadIdx.x < 64) {
+        const int x = threadIdx.x & 7, y = threadIdx.x >> 3;
+        thresholds[y][x] = threshold(p.dither, x, y);
+        reinterpret_cast<float*>(dithers)[threadIdx.x] = ((float)threshold(p.dither, x, y) - 64.f) * (1.f / 128.f);
+    }
     Column columns[2];
 #pragma unroll
     for (int e = 0; e < 2; ++e) {
@@ -196,6 +94,50 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
     }
     __syncthreads();
 
+    // Interpolated alpha is at most the largest of max(A, 0) + b over the maps' pixels that the block sees: where
+    // that rounds to 0, nothing here is visible and the picture need not be read.
+    int possible = 0;
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+        if (e >= p.eye_count) break;
+        const Rect eye = p.eyes[e];
+        const int xb = max(((int)blockIdx.x * OWN_W - REACH) * 2, eye.x), xe = min(((int)blockIdx.x * OWN_W + OWN_W + REACH) * 2, eye.x + eye.width);
+        const int yb = max(cy0 * 2, eye.y), ye = min((cy0 + ROWS) * 2, eye.y + eye.height);
+        if (xb >= xe || yb >= ye) continue;
+        const Tap* const taps = eye_taps(p, e);
+        const unsigned left = taps[xb - eye.x].first, right = taps[xe - 1 - eye.x].second;
+        const unsigned top = rows[e][yb - cy0 * 2].first, bottom = rows[e][ye - 1 - cy0 * 2].second;
+        for (unsigned y = top + threadIdx.x / 64; y <= bottom; y += LANES * STRIPS / 64)
+            for (unsigned x = left + threadIdx.x % 64; x <= right; x += 64) {
+                const size_t at = ((size_t)e * p.map_h + y) * p.map_w + x;
+                // Written so that what is not a number counts as possible.
+                if (!(fmaxf(p.a[at].w, 0.f) + p.b[at].w < 0.49f / 255.f)) possible = 1;
+            }
+    }
+    const unsigned char black = (unsigned char)p.from_rgb.luma_offset;
+    if (!__syncthreads_or(possible)) {
+        const int ccx = blockIdx.x * OWN_W, ccy = blockIdx.y * OWN_H;
+        const int w = min(OWN_W * 2, width - ccx * 2), h = min(OWN_H * 2, height - ccy * 2);
+        fill(p.alpha, p.alpha_pitch, ccx * 2, ccy * 2, w, h, 0);
+        fill(p.y, p.y_pitch, ccx * 2, ccy * 2, w, h, black);
+        fill(p.u, p.chroma_pitch, ccx, ccy, (w + 1) / 2, (h + 1) / 2, 128);
+        fill(p.v, p.chroma_pitch, ccx, ccy, (w + 1) / 2, (h + 1) / 2, 128);
+        if (threadIdx.x < (OWN_W / 8) * (OWN_H / 8)) {
+            const int gx = blockIdx.x * (OWN_W / 8) + threadIdx.x % (OWN_W / 8), gy = blockIdx.y * (OWN_H / 8) + threadIdx.x / (OWN_W / 8);
+            if (gx * 8 < cells_w && gy * 8 < cells_h) p.activity[(size_t)gy * p.activity_pitch + gx] = 0;
+        }
+        return;
+    }
+
+    // Most threads stay in one eye all the way down; then its tables are looked up once.
+    const bool single = columns[0].eyes == columns[1].eyes && (columns[0].eyes == 1 || columns[0].eyes == 2);
+    const int own_eye = columns[0].eyes == 2 ? 1 : 0;
+    Tap own_taps[2] = {};
+    if (column_inside && columns[0].eyes) {
+        const Tap* const taps = eye_taps(p, own_eye) - (own_eye ? p.eyes[1].x : p.eyes[0].x);
+        own_taps[0] = taps[x0];
+        if (single) own_taps[1] = taps[x0 + 1];
+    }
     int some = 0;
     Samples<T> next = {};
     auto inside_at = [&](int row) { return column_inside && cy0 + row >= 0 && cy0 + row < cells_h; };
@@ -210,7 +152,7 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
         uint4 cell = make_uint4(0, 0, 0, 0);
         if (inside) {
             const int shift = p.picture.shift;
-            const float u = (float)(now.u >> shift) - p.to_rgb.chroma_offset, v = (float)(now.v >> shift) - p.to_rgb.chroma_offset;
+            const float u = to_float(now.u >> shift) - p.to_rgb.chroma_offset, v = to_float(now.v >> shift) - p.to_rgb.chroma_offset;
             const float3 chroma = make_float3(p.to_rgb.red_v * v, p.to_rgb.green_u * u + p.to_rgb.green_v * v, p.to_rgb.blue_u * u);
             Sums sums;
             float luma[2][2];
@@ -219,22 +161,32 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             for (int i = 0; i < 2; ++i) {
                 const int y = cy * 2 + i;
                 if (y >= height) break;
-                const Row first = rows[0][row * 2 + i];
                 float weights[2];
                 bool seen[2];
+                if (single) {
+                    const Row at = rows[own_eye][row * 2 + i];
+                    weights[0] = weights[1] = at.weight;
+                    seen[0] = seen[1] = at.inside;
+                    if (at.inside && columns[0].row != at.first) {
+                        load_maps(p, columns[0], own_eye, at, own_taps[0]);
+                        load_maps(p, columns[1], own_eye, at, own_taps[1]);
+                    }
+                } else {
 #pragma unroll
-                for (int j = 0; j < 2; ++j) {
-                    const bool in_first = (columns[j].eyes & 1) && first.inside;
-                    Row at = first;
-                    if (!in_first) at = rows[1][row * 2 + i];
-                    seen[j] = in_first || ((columns[j].eyes & 2) && at.inside);
-                    weights[j] = at.weight;
-                    const int eye = in_first ? 0 : 1;
-                    if (seen[j] && (columns[j].eye != eye || columns[j].row != at.first)) load_maps(p, columns[j], eye, at, x0 + j);
+                    for (int j = 0; j < 2; ++j) {
+                        Row at = rows[0][row * 2 + i];
+                        const bool in_first = (columns[j].eyes & 1) && at.inside;
+                        if (!in_first) at = rows[1][row * 2 + i];
+                        seen[j] = in_first || ((columns[j].eyes & 2) && at.inside);
+                        weights[j] = at.weight;
+                        const int eye = in_first ? 0 : 1;
+                        if (seen[j] && (columns[j].eye != eye || columns[j].row != at.first))
+                            load_maps(p, columns[j], eye, at, eye_taps(p, eye)[x0 + j - (eye ? p.eyes[1].x : p.eyes[0].x)]);
+                    }
                 }
 #pragma unroll
                 for (int j = 0; j < 2; ++j)
-                    if (seen[j]) alpha[i][j] = shade(p, columns[j], weights[j], (float)(now.luma[i][j] >> shift), chroma, luma[i][j], sums);
+                    if (seen[j] && !columns[j].clear) alpha[i][j] = shade(p, columns[j], weights[j], to_float(now.luma[i][j] >> shift), chroma, luma[i][j], sums);
                 if (own) store2(p.alpha + (size_t)y * p.alpha_pitch, x0, width, alpha[i][0], alpha[i][1]);
             }
             if (sums.alpha > 0.f) {
@@ -245,21 +197,29 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             }
             if (own && cell.x) {
                 const bool full = alpha[0][0] && alpha[0][1] && alpha[1][0] && alpha[1][1];
-                const unsigned fill = full ? 0 : mean_code(cell.y, cell.x, 64);
+                const float scale = full && cell.x == 4 * 255 ? 0.f : mean_scale(cell.x);
+                const unsigned fill = full ? 0 : mean_code(cell.y, cell.x, 64, scale);
 #pragma unroll
                 for (int i = 0; i < 2; ++i) {
                     const int y = cy * 2 + i;
                     if (y >= height) break;
                     unsigned out[2];
+                    const float2 pair = dithers[y & 7][cx & 3];
 #pragma unroll
                     for (int j = 0; j < 2; ++j)
-                        out[j] = alpha[i][j] ? (unsigned)(luma[i][j] + (float)threshold(p.dither, x0 + j, y) * (1.f / 128.f)) : fill;
-                    store2(p.y + (size_t)y * p.y_pitch, x0, width, min(out[0], 255u), min(out[1], 255u));
+                        // floor(x + t / 128) as the integer nearest to x + (t - 64) / 128, which may be below 0.
+                        out[j] = alpha[i][j] ? min(__float_as_uint(round_bits(fmaxf(luma[i][j] + (j ? pair.y : pair.x), 0.f))) & 0x1ff, 255u) : fill;
+                    store2(p.y + (size_t)y * p.y_pitch, x0, width, out[0], out[1]);
                 }
-                const unsigned t = threshold(p.dither, cx, cy);
+                const unsigned t = thresholds[cy & 7][cx & 7];
                 const size_t at = (size_t)cy * p.chroma_pitch + cx;
-                p.u[at] = mean_code(cell.z, cell.x, t);
-                p.v[at] = mean_code(cell.w, cell.x, t);
+                if (cell.x == 4 * 255) {  // division by a constant: most visible cells are opaque
+                    p.u[at] = (unsigned char)min((8 * cell.z + t * 1020) / (128 * 1020), 255u);
+                    p.v[at] = (unsigned char)min((8 * cell.w + t * 1020) / (128 * 1020), 255u);
+                } else {
+                    p.u[at] = (unsigned char)mean_code(cell.z, cell.x, t, scale);
+                    p.v[at] = (unsigned char)mean_code(cell.w, cell.x, t, scale);
+                }
             }
         }
         cells[row * LANES + lane] = cell;
@@ -276,7 +236,6 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             masks[row][word] | (word + 1 < LANES / 32 ? (unsigned long long)masks[row][word + 1] << 32 : 0ull);
         return (unsigned)(both >> bit) & ((1u << count) - 1);
     };
-    const unsigned char black = (unsigned char)p.from_rgb.luma_offset;
     if (column_own) {
         for (int row = REACH + strip * (OWN_H / STRIPS); row < REACH + (strip + 1) * (OWN_H / STRIPS); ++row) {
             const int cy = cy0 + row;
@@ -293,9 +252,10 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
                         const uint4 c = cells[(row + dy) * LANES + lane + dx];
                         sum.x += c.x, sum.y += c.y, sum.z += c.z, sum.w += c.w;
                     }
-                luma = mean_code(sum.y, sum.x, 64);
-                u = mean_code(sum.z, sum.x, 64);
-                v = mean_code(sum.w, sum.x, 64);
+                const float scale = mean_scale(sum.x);
+                luma = mean_code(sum.y, sum.x, 64, scale);
+                u = mean_code(sum.z, sum.x, 64, scale);
+                v = mean_code(sum.w, sum.x, 64, scale);
             }
             for (int y = cy * 2; y < min(cy * 2 + 2, height); ++y) store2(p.y + (size_t)y * p.y_pitch, x0, width, luma, luma);
             const size_t at = (size_t)cy * p.chroma_pitch + cx;
@@ -317,7 +277,7 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
 
 }  // namespace vrp
 
-// Block: 2 strips of 128 columns of cells. Grid: (cells / 120, cells / 24). Dynamic shared memory: ROWS * LANES cells.
+// Block: 2 strips of 128 columns of cells. Grid: (cells / 120, cells / 40). Dynamic shared memory: ROWS * LANES cells.
 extern "C" __global__ void __launch_bounds__(256) vrp_compose_u8_u8(const __grid_constant__ vrp::ComposeArgs p) {
     vrp::compose<unsigned char>(p);
 }

@@ -40,7 +40,7 @@ struct Conv {
     }
 
     static __device__ void run(const ConvArgs& p) {
-        extern __shared__ __align__(128) unsigned char shared[];
+        extern __shared__ __align__(16) unsigned char shared[];
         const int tid = threadIdx.x, lane = tid & 31;
         const int warp = (tid % GROUP_THREADS) >> 5, half = tid / GROUP_THREADS;
         const int image = blockIdx.z / p.splits, split = blockIdx.z - image * p.splits;
@@ -225,16 +225,18 @@ struct Conv {
 
 }  // namespace vrp
 
-// Name: tile of pixels x tile of channels x step. Threads and stages are mirrored in tile.rs.
-#define VRP_CONV(NAME, M, N, K, WARPS_M, WARPS_N, STAGES)                                            \
-    extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, 1) NAME(vrp::ConvArgs p) { \
+// Name: tile of pixels x tile of channels x step. Threads and stages are mirrored in tile.rs. The last number is
+// how many blocks a multiprocessor should hold at once: latency is hidden by warps of other blocks.
+#define VRP_CONV(NAME, M, N, K, WARPS_M, WARPS_N, STAGES, BLOCKS)                                         \
+    extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, BLOCKS) NAME(vrp::ConvArgs p) { \
         vrp::Conv<M, N, K, WARPS_M, WARPS_N, STAGES>::run(p);                                        \
     }
-VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3)
-VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3)
-VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3)
-VRP_CONV(vrp_conv_64x64x32, 64, 64, 32, 2, 2, 4)
-VRP_CONV(vrp_conv_128x32x32, 128, 32, 32, 4, 1, 4)
-VRP_CONV(vrp_conv_64x32x64, 64, 32, 64, 2, 1, 4)
-VRP_CONV(vrp_conv_128x16x32, 128, 16, 32, 4, 1, 4)
-VRP_CONV(vrp_conv_64x16x64, 64, 16, 64, 2, 1, 4)
+VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3, 1)
+VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3, 1)
+VRP_CONV(vrp_conv_128x64x32, 128, 64, 32, 2, 2, 4, 2)
+VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3, 2)
+VRP_CONV(vrp_conv_64x64x32, 64, 64, 32, 2, 2, 4, 3)
+VRP_CONV(vrp_conv_128x32x32, 128, 32, 32, 4, 1, 4, 3)
+VRP_CONV(vrp_conv_64x32x64, 64, 32, 64, 2, 1, 4, 5)
+VRP_CONV(vrp_conv_128x16x32, 128, 16, 32, 4, 1, 4, 4)
+VRP_CONV(vrp_conv_64x16x64, 64, 16, 64, 2, 1, 4, 6)

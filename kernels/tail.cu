@@ -35,7 +35,7 @@ constexpr int TAIL_W0 = 16 * TAIL_W0_ROW, TAIL_W1 = 16 * TAIL_W1_ROW;
 // Grid: (w / 16, h / 16, n). Dynamic shared memory: 2 * (TAIL_X + TAIL_H + TAIL_W0 + TAIL_W1) bytes.
 extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     using namespace vrp;
-    extern __shared__ __align__(128) unsigned char shared[];
+    extern __shared__ __align__(16) unsigned char shared[];
     __half* const xs = reinterpret_cast<__half*>(shared);
     __half* const hs = xs + TAIL_X;
     __half* const ws = hs + TAIL_H;
@@ -46,36 +46,46 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     copy_commit();
     dependency_wait();
 
-    // x on 20 x 20 pixels, in groups of eight channels: four enlarged, one from the image.
+    // x on 20 x 20 pixels. Enlarged channels by squares of 2 x 2 between four pixels of the level before, which
+    // are read once for all four: pixel 2k + 1 is 3/4 of k and 1/4 of k + 1, pixel 2k + 2 the other way round.
     const __half* const joined = p.x + (size_t)image * p.in_h * p.in_w * p.x_pitch;
-    for (int i = tid; i < 400 * 5; i += 256) {
-        const int pixel = i / 5, group = i - pixel * 5;
-        const int y = oy - 2 + pixel / 20, x = ox - 2 + pixel % 20;
-        Half8 v = {};
-        if ((unsigned)y < (unsigned)p.h && (unsigned)x < (unsigned)p.w_px) {
-            if (group < 4) {
-                const int y0 = max((y + 1) / 2 - 1, 0), x0 = max((x + 1) / 2 - 1, 0);
-                const int y1 = min((y + 1) / 2, p.in_h - 1), x1 = min((x + 1) / 2, p.in_w - 1);
-                const float fy = (y & 1) ? 0.25f : 0.75f, fx = (x & 1) ? 0.25f : 0.75f;
-                const __half* const base = joined + group * 8;
-                float a[8], b[8], c[8], d[8];
-                unpack(load8(base + (y0 * p.in_w + x0) * p.x_pitch), a);
-                unpack(load8(base + (y0 * p.in_w + x1) * p.x_pitch), b);
-                unpack(load8(base + (y1 * p.in_w + x0) * p.x_pitch), c);
-                unpack(load8(base + (y1 * p.in_w + x1) * p.x_pitch), d);
+    for (int i = tid; i < 11 * 11 * 4; i += 256) {
+        const int group = i & 3, square = i >> 2, sy = square / 11, sx = square - sy * 11;
+        const int ky = oy / 2 - 2 + sy, kx = ox / 2 - 2 + sx;
+        const int y0 = min(max(ky, 0), p.in_h - 1), y1 = min(max(ky + 1, 0), p.in_h - 1);
+        const int x0 = min(max(kx, 0), p.in_w - 1), x1 = min(max(kx + 1, 0), p.in_w - 1);
+        const __half* const base = joined + group * 8;
+        float a[8], b[8], c[8], d[8];
+        unpack(load8(base + (y0 * p.in_w + x0) * p.x_pitch), a);
+        unpack(load8(base + (y0 * p.in_w + x1) * p.x_pitch), b);
+        unpack(load8(base + (y1 * p.in_w + x0) * p.x_pitch), c);
+        unpack(load8(base + (y1 * p.in_w + x1) * p.x_pitch), d);
+#pragma unroll
+        for (int v = 0; v < 2; ++v)
+#pragma unroll
+            for (int u = 0; u < 2; ++u) {
+                const int ty = sy * 2 - 1 + v, tx = sx * 2 - 1 + u, y = oy - 2 + ty, x = ox - 2 + tx;
+                if ((unsigned)ty >= 20u || (unsigned)tx >= 20u) continue;
+                const float fx = u ? 0.75f : 0.25f, fy = v ? 0.75f : 0.25f;
+                float f[8];
 #pragma unroll
                 for (int k = 0; k < 8; ++k) {
                     const float top = a[k] + (b[k] - a[k]) * fx, bottom = c[k] + (d[k] - c[k]) * fx;
-                    a[k] = top + (bottom - top) * fy;
+                    f[k] = top + (bottom - top) * fy;
                 }
-                v = pack(a);
-            } else {
-                const float4 rgb = reinterpret_cast<const float4*>(p.guide)[((size_t)image * p.h + y) * p.w_px + x];
-                const float f[8] = {rgb.x, rgb.y, rgb.z, 0.f, 0.f, 0.f, 0.f, 0.f};
-                v = pack(f);
+                const bool inside = (unsigned)y < (unsigned)p.h && (unsigned)x < (unsigned)p.w_px;
+                store8(xs + (ty * 20 + tx) * TAIL_X_ROW + group * 8, inside ? pack(f) : Half8{});
             }
+    }
+    for (int i = tid; i < 400; i += 256) {
+        const int y = oy - 2 + i / 20, x = ox - 2 + i % 20;
+        Half8 v = {};
+        if ((unsigned)y < (unsigned)p.h && (unsigned)x < (unsigned)p.w_px) {
+            const float4 rgb = reinterpret_cast<const float4*>(p.guide)[((size_t)image * p.h + y) * p.w_px + x];
+            const float f[8] = {rgb.x, rgb.y, rgb.z, 0.f, 0.f, 0.f, 0.f, 0.f};
+            v = pack(f);
         }
-        store8(xs + pixel * TAIL_X_ROW + group * 8, v);
+        store8(xs + i * TAIL_X_ROW + 32, v);
     }
     copy_wait<0>();
     __syncthreads();

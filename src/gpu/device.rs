@@ -191,7 +191,25 @@ impl Kernel {
         threads: u32,
         args: &A,
     ) -> Result<(), Error> {
-        let mut parameters = [std::ptr::from_ref(args).cast_mut().cast::<c_void>()];
+        // SAFETY: the caller vouches for `args`.
+        unsafe { self.launch_raw(stream, grid, threads, std::ptr::from_ref(args).cast()) }
+    }
+
+    /// As [`Self::launch`], for arguments of which only the address is known.
+    ///
+    /// # Errors
+    /// When the driver refuses the launch, or an earlier failure surfaces.
+    ///
+    /// # Safety
+    /// As for [`Self::launch`]; `args` must be good to read.
+    pub unsafe fn launch_raw(
+        &self,
+        stream: &Stream,
+        grid: [u32; 3],
+        threads: u32,
+        args: *const c_void,
+    ) -> Result<(), Error> {
+        let mut parameters = [args.cast_mut()];
         let mut attribute = sys::CUlaunchAttribute {
             id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
             pad: [0; 4],

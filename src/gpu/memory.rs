@@ -51,8 +51,11 @@ impl DeviceBuffer {
     pub fn from_slice<T: Plain>(device: &Arc<Device>, data: &[T]) -> Result<Self, Error> {
         let buffer = Self::zeroed(device, size_of_val(data))?;
         if !data.is_empty() {
-            // SAFETY: the buffer has the size of `data`; the call returns when the copy is done.
+            // SAFETY: the buffer has the size of `data`.
             check("cuMemcpyHtoD", unsafe { result::memcpy_htod_sync(buffer.address, data) })?;
+            // From pageable memory the call returns when `data` was read, and the rest of the way is on the
+            // default stream, which this program's streams do not wait for.
+            check("cuCtxSynchronize", result::ctx::synchronize())?;
         }
         Ok(buffer)
     }

@@ -188,9 +188,9 @@ fn check_compose(picture: &Picture, packing: Packing, maps: &Coefficients, form:
 }
 
 fn sizes() -> impl Strategy<Value = Size> {
-    // A block of compose owns 240 x 48 pixels, one of sample 32 x 8.
+    // A block of compose owns 240 x 80 pixels, one of sample 32 x 8.
     let near = prop_oneof![1usize..20, 30usize..36, 236usize..246, 478usize..484];
-    (near.clone(), prop_oneof![1usize..20, 44usize..54, 94usize..100]).prop_map(|(w, h)| Size::new(w, h))
+    (near.clone(), prop_oneof![1usize..20, 74usize..86, 158usize..163]).prop_map(|(w, h)| Size::new(w, h))
 }
 
 fn packings() -> impl Strategy<Value = Packing> {

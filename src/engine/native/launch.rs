@@ -3,6 +3,7 @@
 //! Addresses are resolved once: a step becomes a [`Launch`], a kernel with its grid and arguments, which
 //! is then enqueued as often as needed. Sizes that the kernels index with 32 bits are checked here.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::arena::Arena;
@@ -128,20 +129,23 @@ impl Launch {
     /// The memory of the [`Bindings`] that it was made from must live until the stream has run it, and
     /// nothing else may use it at that time.
     pub unsafe fn enqueue(&self, stream: &Stream) -> Result<(), Error> {
-        let Self { kernel, grid, threads, args } = self;
         // SAFETY: `resolve` pairs each kernel with its struct and takes addresses and sizes from one
         // plan, in which every place lies inside its buffer; the caller keeps the memory.
-        unsafe {
-            match args {
-                Args::Conv(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Depthwise(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Sums(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Gate(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Resize(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Entry(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Tail(args) => kernel.launch(stream, *grid, *threads, args),
-                Args::Guided(args) => kernel.launch(stream, *grid, *threads, &**args),
-            }
+        unsafe { self.kernel.launch_raw(stream, self.grid, self.threads, self.args.address()) }
+    }
+}
+
+impl Args {
+    fn address(&self) -> *const c_void {
+        match self {
+            Args::Conv(args) => std::ptr::from_ref(args).cast(),
+            Args::Depthwise(args) => std::ptr::from_ref(args).cast(),
+            Args::Sums(args) => std::ptr::from_ref(args).cast(),
+            Args::Gate(args) => std::ptr::from_ref(args).cast(),
+            Args::Resize(args) => std::ptr::from_ref(args).cast(),
+            Args::Entry(args) => std::ptr::from_ref(args).cast(),
+            Args::Tail(args) => std::ptr::from_ref(args).cast(),
+            Args::Guided(args) => std::ptr::from_ref(&**args).cast(),
         }
     }
 }
@@ -304,7 +308,7 @@ pub fn resolve(kernels: &Kernels, bindings: &Bindings<'_>, step: &Step, tile: us
                 eps,
                 weights,
             };
-            let grid = [blocks(*w, 32), blocks(*h, 8), eyes as u32];
+            let grid = [blocks(*w, 32), blocks(*h, 16), eyes as u32];
             Launch { kernel: kernels.guided.clone(), grid, threads: 256, args: Args::Guided(Box::new(args)) }
         }
     }

@@ -28,9 +28,10 @@ const fn tile(name: &'static str, (m, n, k): (usize, usize, usize), threads: u32
 }
 
 /// The instances, as at the end of `kernels/conv.cu`.
-pub const TILES: [Tile; 8] = [
+pub const TILES: [Tile; 9] = [
     tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
     tile("vrp_conv_128x64x64", (128, 64, 64), 256, 3),
+    tile("vrp_conv_128x64x32", (128, 64, 32), 256, 4),
     tile("vrp_conv_64x64x64", (64, 64, 64), 256, 3),
     tile("vrp_conv_64x64x32", (64, 64, 32), 256, 4),
     tile("vrp_conv_128x32x32", (128, 32, 32), 256, 4),

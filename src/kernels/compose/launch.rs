@@ -32,8 +32,8 @@ struct Args {
 const _: () = assert!(size_of::<Args>() == 240);
 
 /// Cells that a block owns, and its shared memory: as in the kernel.
-const OWN_CELLS: [usize; 2] = [120, 24];
-const SHARED_BYTES: u32 = (24 + 4) * 128 * 16;
+const OWN_CELLS: [usize; 2] = [120, 40];
+const SHARED_BYTES: u32 = (40 + 4) * 128 * 16;
 
 /// The job for frames of one size and layout, and maps of one size.
 pub struct ComposeJob {

@@ -113,8 +113,8 @@ fn tile_shapes_change_no_bit() {
     for variant in [Variant::MobileNetV3, Variant::ResNet50] {
         let first = run(Tiles::Guessed, variant).unwrap();
         assert!(first.0.a.data.iter().chain(&first.0.b.data).all(|value| value.is_finite()));
-        for tile in 0..TILES.len() {
-            assert!(run(Tiles::Fixed(tile), variant).unwrap() == first, "{}", TILES[tile].name);
+        for (index, tile) in TILES.iter().enumerate() {
+            assert!(run(Tiles::Fixed(index), variant).unwrap() == first, "{}", tile.name);
         }
         assert!(run(Tiles::Timed, variant).unwrap() == first, "timed");
     }
