@@ -53,7 +53,7 @@ pub struct Options {
     pub stall: Duration,
     /// The `ffmpeg` program; `None` looks at `$VRPIPE_FFMPEG`, then along `$PATH`.
     pub ffmpeg: Option<PathBuf>,
-    /// Decoding threads; 0 leaves the number to the decoder.
+    /// Decoding threads; 0 leaves the number to the decoder. For AV1 at least two are used.
     pub threads: usize,
 }
 

@@ -5,7 +5,9 @@
 
 use std::ffi::{c_int, c_uint};
 use std::mem::MaybeUninit;
+use std::num::NonZero;
 use std::ptr::NonNull;
+use std::thread::available_parallelism;
 
 use rav1d::include::dav1d::data::Dav1dData;
 use rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dLogger, Dav1dSettings};
@@ -35,13 +37,18 @@ pub(super) struct Context {
 impl Context {
     /// A decoder with `threads` threads (0: one for each processor) that refuses frames of more
     /// than `limit_px` pixels before it allocates them (0: no limit).
+    ///
+    /// Two threads are the least, which rav1d takes as two frames in flight: with one, rav1d 1.1.0
+    /// panics on every frame it cannot decode (`rav1d_submit_frame` asks for a header that
+    /// `rav1d_decode_frame_exit` has just given back).
     pub(super) fn open(threads: usize, limit_px: usize) -> Result<Self, Refusal> {
         let mut settings = MaybeUninit::<Dav1dSettings>::uninit();
         // SAFETY: the pointer is to memory of the right type, which the call fills.
         unsafe { dav1d_default_settings(NonNull::from(&mut settings).cast()) };
         // SAFETY: the call above has written every field.
         let mut settings = unsafe { settings.assume_init() };
-        settings.n_threads = threads.min(256) as c_int;
+        let wanted = if threads > 0 { threads } else { available_parallelism().map_or(2, NonZero::get) };
+        settings.n_threads = wanted.clamp(2, 256) as c_int;
         settings.all_layers = 0;
         settings.frame_size_limit = c_uint::try_from(limit_px).unwrap_or(c_uint::MAX);
         // SAFETY: no callback, so no cookie is ever used: rav1d prints nothing.
@@ -157,7 +164,7 @@ impl Shown {
         let first = self.0.data[index]?.cast::<u8>();
         let stride = self.0.stride[index.min(1)];
         let row_bytes = size.width * size_of::<T>();
-        if stride.unsigned_abs() < row_bytes || stride.unsigned_abs() % size_of::<T>() != 0 {
+        if stride.unsigned_abs() < row_bytes || !stride.unsigned_abs().is_multiple_of(size_of::<T>()) {
             return None;
         }
         let mut data = Vec::with_capacity(size.area());

@@ -64,7 +64,7 @@ impl Av1 {
         };
         let thread = std::thread::Builder::new()
             .name("av1".into())
-            .spawn(move || run.to_the_end())
+            .spawn(move || run.run())
             .map_err(|source| Error::Io { what: "starting the AV1 thread", source })?;
         let stall = options.stall;
         Ok(Self { queue: Some(queue), thread: Some(thread), pulse, stall, pictures: 0, over: None })
@@ -142,7 +142,7 @@ enum Stop {
 }
 
 impl Run {
-    fn to_the_end(mut self) {
+    fn run(mut self) {
         let result = catch_unwind(AssertUnwindSafe(|| self.decode()));
         let last = match result {
             Ok(Ok(())) => self.pulse.cause().map_or(Message::End, Message::Failed),
@@ -165,22 +165,27 @@ impl Run {
             let _inside = self.inside();
             Context::open(self.threads, limit_px).map_err(|refusal| self.refused(refusal))?
         };
+        let result = self.packets(&mut context);
+        let _inside = self.inside();
+        drop(context);
+        result
+    }
+
+    fn packets(&mut self, context: &mut Context) -> Result<(), Stop> {
         while let Some(packet) = self.pulse.pull(&mut self.feed) {
             if self.pulse.stopped() {
                 return Err(Stop::Dropped);
             }
             self.last_pts = packet.pts;
-            self.packet(&mut context, &packet)?;
+            self.packet(context, &packet)?;
             self.packets += 1;
         }
         // Two empty answers in a row: the first may only have switched rav1d to draining.
         let mut empty = 0;
         while empty < 2 {
-            let shown = self.fetch(&mut context)?;
+            let shown = self.fetch(context)?;
             empty = if shown { 0 } else { empty + 1 };
         }
-        let _inside = self.inside();
-        drop(context);
         self.pulse.count_unseen(self.packets.saturating_sub(self.pictures));
         Ok(())
     }
