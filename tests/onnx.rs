@@ -18,7 +18,8 @@ fn check(test: &str, weights: &Weights, golden: &Path, size: StageSize, batch: u
     let bytes = write_onnx(&graph, OnnxOptions { batch, inner_outputs: true });
     std::fs::write(&model, bytes).expect("the folder for test files is writable");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx_check.py");
-    let output = match Command::new("python3").arg(script).arg(&model).arg(golden).output() {
+    let python = std::env::var_os("VRPIPE_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let output = match Command::new(python).arg(script).arg(&model).arg(golden).output() {
         Ok(output) => output,
         Err(error) => return eprintln!("skipped: {test}: python3: {error}"),
     };
