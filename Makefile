@@ -1,3 +1,5 @@
+# nvcc, for the GPU kernels, is fetched into .tools where the machine has none (scripts/fetch_nvcc.sh).
+#
 # Two commands, each doing its own set-up on Debian 12 or Ubuntu 22.04/24.04:
 #   make demo [INPUT=clip.mp4]   build, matte a clip, verify the result, show where it is
 #   make test                    format, lints, docs, all tests

@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?build or test}
 
-packages=(build-essential pkg-config nasm libvpx-dev ffmpeg curl ca-certificates)
-[ "$what" = build ] || packages+=(mkvtoolnix python3 python3-venv)
+packages=(build-essential pkg-config nasm libvpx-dev ffmpeg curl ca-certificates python3 python3-pip)
+[ "$what" = build ] || packages+=(mkvtoolnix python3-venv)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -38,4 +38,11 @@ if [ "$what" = test ] && ! .tools/python/bin/python3 -c 'import onnxruntime, num
   echo "setup: installing onnxruntime (the independent reader of our ONNX files) in .tools/python"
   python3 -m venv .tools/python
   .tools/python/bin/python3 -m pip install -q --disable-pip-version-check onnxruntime numpy
+fi
+
+# The GPU kernels need nvcc at build time. Without it the program is built for the CPU alone and
+# says so; that is no reason to fail.
+if [ -z "${NVCC:-}${CUDA_HOME:-}" ] && ! command -v nvcc >/dev/null && [ ! -x .tools/cuda/bin/nvcc ]; then
+  echo "setup: installing NVIDIA's CUDA compiler in .tools/cuda"
+  scripts/fetch_nvcc.sh >/dev/null || echo "setup: no nvcc: building without the GPU path" >&2
 fi

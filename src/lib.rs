@@ -17,7 +17,7 @@
 //! rvm                                weights, graph, variants, ONNX writer
 //! engine                             what runs the network: cpu, native
 //! software                           decoders without NVDEC: rav1d, a supervised ffmpeg child
-//! lane                               decode -> matte -> encode
+//! lane                               decode -> matte -> encode, on the CPU or on a GPU
 //! pipeline                           a run over many files, progress, report, verification
 //! cli                                arguments, one file per command, exit codes
 //! ```

@@ -1,6 +1,7 @@
 //! Bad input, as a user meets it: one clear message naming file and cause, the documented exit
 //! code, and nothing left under the final name.
 #![allow(missing_docs)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
 

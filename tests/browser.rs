@@ -1,6 +1,7 @@
 //! Headless Chromium plays an output in a `<video>`, draws it to a canvas and reads its alpha: at
 //! the start, after a seek, and at the end.
 #![allow(missing_docs)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
 

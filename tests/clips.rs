@@ -1,6 +1,7 @@
 //! Every small clip, in each codec and container, through `run` and `verify --against`; counts
 //! and timestamps against ffprobe, the decoded alpha against ffmpeg's, byte for byte.
 #![allow(missing_docs)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod support;
 
