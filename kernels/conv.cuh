@@ -1,6 +1,6 @@
 // Arguments and epilogue that the convolution kernels share. Mirrored by `conv::Args` in Rust.
 #pragma once
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

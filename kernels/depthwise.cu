@@ -5,7 +5,7 @@
 // A thread owns eight channels of PIXELS neighbouring outputs of a row, so that inputs which they
 // share are read once; neighbouring threads own neighbouring channels. Bytes moved per output
 // value: about 2 written, 2 * K * (PIXELS + K - 1) / PIXELS read, mostly from the caches.
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

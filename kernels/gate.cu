@@ -3,7 +3,7 @@
 // vrp_channel_sums: partial sums over pixels, so that enough blocks share the reading.
 // vrp_gate: y[n, o] = act(bias[o] + sum over c of w[o, c] * scale * (sum over parts of x[n, part, c])).
 // Sums run in a fixed order: no atomics, the same bits every time.
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

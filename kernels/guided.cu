@@ -8,7 +8,7 @@
 // A thread owns two pixels, eight rows apart. Per pixel 32 bytes of hid, 16 of guide and 16 of mat read, 32 written. The deep
 // filter's weights are kernel parameters, which multiplications read at no cost (from shared memory they
 // took three quarters of the time).
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

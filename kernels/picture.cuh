@@ -1,7 +1,7 @@
 // What the full-size jobs share: a decoded picture on the device, taps, and colour conversion.
 // Mirrored in src/kernels/device.rs.
 #pragma once
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

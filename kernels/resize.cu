@@ -1,6 +1,6 @@
 // What changes the size of feature maps, channels last: pooling, upsampling, and the entry of the
 // network, which spreads the RGB input to every place that wants it.
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

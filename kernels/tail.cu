@@ -10,7 +10,7 @@
 // cores, 32-bit sums; a row of a product is a pixel. Rows of shared memory are an odd number of 16-byte
 // groups long, so that ldmatrix meets no bank twice.
 // Bytes per pixel: 16 of joined (64 a quarter as often), 16 of guide, 32 of hid, 16 of mat.
-#include "common.cuh"
+#include "halfs.cuh"
 
 namespace vrp {
 

@@ -23,5 +23,5 @@ mkdir -p .tools
 rm -rf "$target"
 mv "$work/unpacked/nvidia/cu13" "$target"
 # Makes the next build look for nvcc again.
-touch build/cuda.rs kernels/common.cuh
+touch build/cuda.rs kernels/halfs.cuh
 "$target/bin/nvcc" --version

@@ -1,7 +1,7 @@
 //! The network on the processor.
 //!
 //! [`CpuEngine`] walks the graph, one operator after another, each spread over rayon's threads.
-//! [`reference`] has every operator as the textbook writes it; the fast ones are tested against
+//! [`mod@reference`] has every operator as the textbook writes it; the fast ones are tested against
 //! it, and so are the CUDA kernels. Results are the same bits for any number of threads, and an
 //! eye's are the same whether it is alone or one of two: work is cut along the outputs, and each
 //! output is summed in one fixed order.

@@ -10,15 +10,15 @@ use std::io::Read;
 
 use super::nut_input::{Fault, Input};
 
-/// Opening of a file [file_id].
+/// Opening of a file (`file_id`).
 const FILE_ID: &[u8] = b"nut/multimedia container\0";
 
-/// Startcodes: letters `N?` and a fixed number [Constants].
+/// Startcodes: letters `N?` and a fixed number (`Constants`).
 const MAIN: u64 = 0x4E4D_7A56_1F5F_04AD;
 const STREAM: u64 = 0x4E53_1140_5BF2_F9DB;
 const SYNCPOINT: u64 = 0x4E4B_E4AD_EECA_4569;
 
-/// Frame flags [Flags].
+/// Frame flags (`Flags`).
 const CODED_PTS: u64 = 1 << 3;
 const STREAM_ID: u64 = 1 << 4;
 const SIZE_MSB: u64 = 1 << 5;
@@ -33,7 +33,7 @@ const INVALID: u64 = 1 << 13;
 /// Largest header this reader goes into; ffmpeg's are below 300 bytes.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
-/// One line of the table of frame codes [main_header].
+/// One line of the table of frame codes (`main_header`).
 #[derive(Clone, Copy)]
 struct FrameCode {
     flags: u64,
@@ -45,7 +45,7 @@ struct FrameCode {
     header: u64,
 }
 
-/// What the stream header says [stream_header].
+/// What the stream header says (`stream_header`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Video {
     pub(super) fourcc: [u8; 4],

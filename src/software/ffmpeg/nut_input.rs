@@ -52,7 +52,7 @@ impl<R: Read> Input<R> {
         Ok(byte[0])
     }
 
-    /// Variable-length integer [v]: seven bits a byte, most significant first.
+    /// Variable-length integer (`v`): seven bits a byte, most significant first.
     pub(super) fn number(&mut self) -> Result<u64, Fault> {
         let mut value = 0_u64;
         for _ in 0..9 {
@@ -65,7 +65,7 @@ impl<R: Read> Input<R> {
         Err(self.malformed("number of more than 63 bits"))
     }
 
-    /// Signed integer [s].
+    /// Signed integer (`s`).
     pub(super) fn signed(&mut self) -> Result<i64, Fault> {
         let value = self.number()? + 1;
         let half = (value >> 1) as i64;
