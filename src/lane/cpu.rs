@@ -1,15 +1,14 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
-use super::encode::{FRAMES, Sink, Totals, Work, encode};
+use super::encode::{FRAMES, Sink, Step, Totals, run_beside};
 use super::{Error, Matte};
-use crate::frame::{Composite, Picture, Rect, Size};
+use crate::frame::{Composite, Rect, Size};
 use crate::software::Decoder;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// One run of frames, ready to go.
 pub struct CpuLane<'a> {
@@ -39,77 +38,25 @@ impl CpuLane<'_> {
     /// The first failure of any stage. When encoding fails the decoder is stopped, and the
     /// encoder's error is the one reported.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { mut decoder, size, eyes, shown, matte, pair, clocks, cancel } = self;
-        let (full, work) = bounded::<Work<Composite>>(1);
-        let (spent, free) = bounded::<Composite>(FRAMES);
-        for _ in 0..FRAMES {
-            spent.send(Composite::new(size)).map_err(|_| Error::ThreadLost)?;
-        }
-        std::thread::scope(|scope| {
-            let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
-            let mut stage = MatteStage { size, eyes, shown, matte, free, full, spare: None, clocks };
-            let mut frames = 0;
-            let matted = loop {
-                let picture = match clocks.decode_wait.time(|| decoder.next_picture()) {
-                    Ok(Some(picture)) => picture,
-                    Ok(None) => break Ok(()),
-                    Err(source) => break Err(Error::Decode { frames, source }),
-                };
-                match stage.take(&picture, frames) {
-                    Ok(Taken::Yes) => frames += 1,
-                    // The encode thread knows why.
-                    Ok(Taken::NobodyThere) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-                if cancel.load(Ordering::Relaxed) {
-                    break Err(Error::Interrupted);
-                }
+        let Self { mut decoder, size, eyes, shown, mut matte, pair, clocks, cancel } = self;
+        let frames = (0..FRAMES).map(|_| Composite::new(size)).collect();
+        // A buffer that was filled for the sake of the state only.
+        let mut spare = None;
+        run_beside(pair, frames, clocks, cancel, sink, |ring, done| {
+            let next = clocks.decode_wait.time(|| decoder.next_picture());
+            let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
+                return Ok(Step::Over);
             };
-            // Closing the queue tells the encode thread that this was all.
-            drop(stage);
-            let encoded = encoder.join().map_err(|_| Error::ThreadLost)?;
-            matted.and(encoded)
+            if picture.size != size {
+                return Err(Error::SizeChange { frames: done, expected: size, got: picture.size });
+            }
+            let Some(mut frame) = spare.take().or_else(|| ring.take(clocks)) else { return Ok(Step::Over) };
+            matte.compose(&picture, &eyes, &mut frame, clocks)?;
+            if !shown.contains(&picture.pts) {
+                spare = Some(frame);
+                return Ok(Step::Done);
+            }
+            Ok(ring.give(picture.pts, frame))
         })
-    }
-}
-
-/// Whether the encode thread still takes frames.
-enum Taken {
-    Yes,
-    NobodyThere,
-}
-
-/// Mattes pictures on the caller's thread.
-struct MatteStage<'a> {
-    size: Size,
-    eyes: Vec<Rect>,
-    shown: Range<i64>,
-    matte: Matte,
-    free: Receiver<Composite>,
-    full: Sender<Work<Composite>>,
-    /// A buffer that was filled for the sake of the state only.
-    spare: Option<Composite>,
-    clocks: &'a LaneClocks,
-}
-
-impl MatteStage<'_> {
-    fn take(&mut self, picture: &Picture, frames: u64) -> Result<Taken, Error> {
-        if picture.size != self.size {
-            return Err(Error::SizeChange { frames, expected: self.size, got: picture.size });
-        }
-        let mut planes = match self.spare.take() {
-            Some(planes) => planes,
-            None => match self.clocks.encode_wait.time(|| self.free.recv()) {
-                Ok(planes) => planes,
-                Err(_) => return Ok(Taken::NobodyThere),
-            },
-        };
-        self.matte.compose(picture, &self.eyes, &mut planes, self.clocks)?;
-        if !self.shown.contains(&picture.pts) {
-            self.spare = Some(planes);
-            return Ok(Taken::Yes);
-        }
-        let sent = self.full.send(Work { pts: picture.pts, frame: planes });
-        Ok(if sent.is_ok() { Taken::Yes } else { Taken::NobodyThere })
     }
 }

@@ -1,4 +1,5 @@
-//! The encode thread of a lane: composed frames in, encoded frames to the sink, frames back.
+//! The encode thread of a lane, and the ring of frames between it and the thread that mattes:
+//! composed frames in, encoded frames to the sink, frames back.
 #![forbid(unsafe_code)]
 
 use super::Error;
@@ -6,8 +7,9 @@ use crate::frame::Composite;
 use crate::telemetry::LaneClocks;
 use crate::vp9::{EncodedPair, Pair, PairSource, QUEUE_FRAMES};
 use crate::webm::muxer;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Frames that go round: one in the hand of each of the two threads, one waiting between them, one
 /// to spare, and those that the pair may hold when it returns. With fewer, both threads could wait
@@ -30,11 +32,10 @@ impl Finished for Composite {
 }
 
 /// A frame on its way to the encoders.
-pub(super) struct Work<F> {
+struct Work<F> {
     /// Presentation time in ticks of the source.
-    pub(super) pts: i64,
-    /// The planes.
-    pub(super) frame: F,
+    pts: i64,
+    frame: F,
 }
 
 /// What a lane has done.
@@ -46,11 +47,72 @@ pub struct Totals {
     pub last_pts: Option<i64>,
 }
 
-/// Encodes until the queue is closed.
+/// The ring as the matting thread holds it.
+pub(super) struct Ring<F> {
+    free: Receiver<F>,
+    full: Sender<Work<F>>,
+}
+
+impl<F> Ring<F> {
+    /// A frame to fill; `None` when the encode thread is gone, which then knows why.
+    pub(super) fn take(&self, clocks: &LaneClocks) -> Option<F> {
+        clocks.encode_wait.time(|| self.free.recv()).ok()
+    }
+
+    /// Hands a filled frame on.
+    pub(super) fn give(&self, pts: i64, frame: F) -> Step {
+        if self.full.send(Work { pts, frame }).is_ok() { Step::Done } else { Step::Over }
+    }
+}
+
+/// What matting says after a frame.
+pub(super) enum Step {
+    /// There may be more.
+    Done,
+    /// That was all, or nobody takes frames any more.
+    Over,
+}
+
+/// Runs `step` on this thread, frame after frame, beside the encode thread, over a ring of `frames`.
 ///
 /// # Errors
-/// Of the encoders, of the sink, or of the device that a frame comes from.
-pub(super) fn encode<F: Finished>(
+/// The first failure of either side; a failure to matte comes before one to encode.
+pub(super) fn run_beside<F: Finished>(
+    pair: Pair,
+    frames: Vec<F>,
+    clocks: &LaneClocks,
+    cancel: &AtomicBool,
+    sink: &mut Sink<'_>,
+    mut step: impl FnMut(&Ring<F>, u64) -> Result<Step, Error>,
+) -> Result<Totals, Error> {
+    let (full, work) = bounded::<Work<F>>(1);
+    let (spent, free) = bounded::<F>(frames.len());
+    for frame in frames {
+        spent.send(frame).map_err(|_| Error::ThreadLost)?;
+    }
+    std::thread::scope(|scope| {
+        let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
+        let ring = Ring { free, full };
+        let mut done = 0;
+        let matted = loop {
+            match step(&ring, done) {
+                Ok(Step::Done) => done += 1,
+                Ok(Step::Over) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            if cancel.load(Ordering::Relaxed) {
+                break Err(Error::Interrupted);
+            }
+        };
+        // Closing the queue tells the encode thread that this was all.
+        drop(ring);
+        let encoded = encoder.join().map_err(|_| Error::ThreadLost)?;
+        matted.and(encoded)
+    })
+}
+
+/// Encodes until the queue is closed.
+fn encode<F: Finished>(
     mut pair: Pair,
     work: &Receiver<Work<F>>,
     spent: &Sender<F>,

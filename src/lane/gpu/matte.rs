@@ -2,6 +2,7 @@
 
 use super::host::HostFrame;
 use crate::engine::native::{Model, NativeEngine};
+use crate::engine::{self, Engine};
 use crate::frame::{Colour, Rect, Size};
 use crate::gpu::nvdec::{Surface, SurfaceFormat};
 use crate::gpu::{Device, Event, Stream};
@@ -53,8 +54,15 @@ impl GpuMatte {
                 copied: Event::new(device)?,
             })
         };
+        let engine = NativeEngine::new(model)?;
+        let (seen, wanted) = (engine.stage_size(), stage.size);
+        let (expected, got) =
+            ([engine.eyes(), 3, seen.height, seen.width], [eyes.len(), 3, wanted.height, wanted.width]);
+        if got != expected {
+            return Err(engine::Error::Shape { what: "sampled tensor", expected, got }.into());
+        }
         Ok(Self {
-            engine: NativeEngine::new(model)?,
+            engine,
             sample: SampleJob::new(device, size, eyes, stage)?,
             compose: ComposeJob::new(device, size, eyes, stage.size)?,
             colour,
@@ -149,8 +157,8 @@ fn enqueue(
     out: &mut DeviceComposite,
 ) -> Result<(), Error> {
     // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this
-    // (`Surface::read`, `Uploader::upload`), and the engine's input has the stage's size, which the
-    // job was made with.
+    // (`Surface::read`, `Uploader::upload`), and the engine's input has the size that the job was made
+    // for: `GpuMatte::new` compares them.
     unsafe { sample.enqueue(work, picture, engine.src_address()) }?;
     engine.enqueue_on(work)?;
     // SAFETY: as above; the maps are the engine's, written before on this stream, and `out` is used

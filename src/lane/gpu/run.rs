@@ -7,14 +7,13 @@ use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
 use crate::lane::Error;
-use crate::lane::encode::{FRAMES, Sink, Totals, Work, encode};
+use crate::lane::encode::{FRAMES, Ring, Sink, Step, Totals, run_beside};
 use crate::software;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Where a GPU lane's pictures come from.
 pub enum GpuSource {
@@ -57,43 +56,16 @@ impl GpuLane<'_> {
     /// The first failure of any stage.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
         let Self { source, device, size, shown, matte, pair, clocks, cancel } = self;
-        let (full, work) = bounded::<Work<HostFrame>>(1);
-        let (spent, free) = bounded::<HostFrame>(FRAMES);
-        for _ in 0..FRAMES {
-            spent.send(matte.host_frame()?).map_err(|_| Error::ThreadLost)?;
-        }
+        let frames = (0..FRAMES).map(|_| matte.host_frame()).collect::<Result<_, _>>()?;
         let mut feed = match source {
             GpuSource::Nvdec(decoder) => Feed::Nvdec(decoder),
             GpuSource::Upload { decoder, depth } => {
                 Feed::Upload(decoder, Uploader::new(&device, size, depth)?)
             }
         };
-        std::thread::scope(|scope| {
-            let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
-            let mut stage = Stage { size, shown, matte, free, full, clocks };
-            let mut frames = 0;
-            let matted = loop {
-                match feed.step(&mut stage, frames) {
-                    Ok(Step::Done) => frames += 1,
-                    // After the last frame, or when the encode thread is gone and knows why.
-                    Ok(Step::Over) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-                if cancel.load(Ordering::Relaxed) {
-                    break Err(Error::Interrupted);
-                }
-            };
-            // Closing the queue tells the encode thread that this was all.
-            drop(stage);
-            let encoded = encoder.join().map_err(|_| Error::ThreadLost)?;
-            matted.and(encoded)
-        })
+        let mut stage = Stage { size, shown, matte, clocks };
+        run_beside(pair, frames, clocks, cancel, sink, |ring, done| feed.step(&mut stage, ring, done))
     }
-}
-
-enum Step {
-    Done,
-    Over,
 }
 
 /// The decoder with what it takes to bring its pictures to the device.
@@ -107,30 +79,28 @@ struct Stage<'a> {
     size: Size,
     shown: Range<i64>,
     matte: GpuMatte,
-    free: Receiver<HostFrame>,
-    full: Sender<Work<HostFrame>>,
     clocks: &'a LaneClocks,
 }
 
 impl Feed {
     /// Takes one picture through; the clock `network` counts the enqueueing of all device work.
-    fn step(&mut self, stage: &mut Stage<'_>, frames: u64) -> Result<Step, Error> {
+    fn step(&mut self, stage: &mut Stage<'_>, ring: &Ring<HostFrame>, done: u64) -> Result<Step, Error> {
         let clocks = stage.clocks;
         match self {
             Self::Nvdec(decoder) => {
                 let next = clocks.decode_wait.time(|| decoder.next_surface());
-                let Some(mut surface) = next.map_err(|source| Error::Nvdec { frames, source })? else {
+                let Some(mut surface) = next.map_err(|source| Error::Nvdec { frames: done, source })? else {
                     return Ok(Step::Over);
                 };
-                let pts = surface.pts();
-                stage.through(frames, pts, surface.size(), |matte, out| matte.surface(&mut surface, out))
+                let (pts, size) = (surface.pts(), surface.size());
+                stage.through(ring, done, pts, size, |matte, out| matte.surface(&mut surface, out))
             }
             Self::Upload(decoder, uploader) => {
                 let next = clocks.decode_wait.time(|| decoder.next_picture());
-                let Some(picture) = next.map_err(|source| Error::Decode { frames, source })? else {
+                let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
                     return Ok(Step::Over);
                 };
-                stage.through(frames, picture.pts, picture.size, |matte, out| {
+                stage.through(ring, done, picture.pts, picture.size, |matte, out| {
                     let uploaded = uploader.upload(matte.work(), &picture)?;
                     matte.picture(&uploaded, out)
                 })
@@ -142,21 +112,22 @@ impl Feed {
 impl Stage<'_> {
     fn through(
         &mut self,
-        frames: u64,
+        ring: &Ring<HostFrame>,
+        done: u64,
         pts: i64,
         got: Size,
         enqueue: impl FnOnce(&mut GpuMatte, Option<&mut HostFrame>) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         if got != self.size {
-            return Err(Error::SizeChange { frames, expected: self.size, got });
+            return Err(Error::SizeChange { frames: done, expected: self.size, got });
         }
         if !self.shown.contains(&pts) {
             // Only the state of the network is of interest.
             self.clocks.network.time(|| enqueue(&mut self.matte, None))?;
             return Ok(Step::Done);
         }
-        let Ok(mut frame) = self.clocks.encode_wait.time(|| self.free.recv()) else { return Ok(Step::Over) };
+        let Some(mut frame) = ring.take(self.clocks) else { return Ok(Step::Over) };
         self.clocks.network.time(|| enqueue(&mut self.matte, Some(&mut frame)))?;
-        Ok(if self.full.send(Work { pts, frame }).is_ok() { Step::Done } else { Step::Over })
+        Ok(ring.give(pts, frame))
     }
 }
