@@ -5,7 +5,7 @@
 //! compiles the PTX on devices newer than all of them.
 
 use std::ffi::{CString, c_void};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, result, sys};
@@ -30,6 +30,8 @@ pub struct Device {
     multiprocessors: u32,
     shared_bytes_max: u32,
     compute_capability: (i32, i32),
+    /// Held while a stream captures, and around what the driver refuses meanwhile.
+    captures: Mutex<()>,
 }
 
 // SAFETY: the driver allows any thread to use a module handle; it is freed once, in `drop`.
@@ -78,7 +80,15 @@ impl Device {
         // SAFETY: KERNELS is a whole fat binary, checked not to be empty, and the context is current.
         let module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast::<c_void>()) };
         let module = check("cuModuleLoadData", module)?;
-        Ok(Arc::new(Self { context, module, multiprocessors, shared_bytes_max: shared, compute_capability }))
+        let captures = Mutex::new(());
+        Ok(Arc::new(Self {
+            context,
+            module,
+            multiprocessors,
+            shared_bytes_max: shared,
+            compute_capability,
+            captures,
+        }))
     }
 
     /// Makes the context current on this thread. Cheap when it is already.
@@ -87,6 +97,12 @@ impl Device {
     /// When the driver fails.
     pub fn bind(&self) -> Result<(), Error> {
         check("cuCtxSetCurrent", self.context.bind_to_thread())
+    }
+
+    /// Keeps captures and calls that wait for the whole context apart: such a call fails while any
+    /// stream captures, and spoils the capture (seen when several lanes are set up at once).
+    pub(super) fn apart_from_captures(&self) -> MutexGuard<'_, ()> {
+        self.captures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The context, for libraries that share it.

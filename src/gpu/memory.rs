@@ -34,6 +34,7 @@ impl DeviceBuffer {
     pub fn zeroed(device: &Arc<Device>, len_bytes: usize) -> Result<Self, Error> {
         device.bind()?;
         let taken = len_bytes.max(1);
+        let _apart = device.apart_from_captures();
         // SAFETY: the context is current and the size is not zero.
         let address = check("cuMemAlloc", unsafe { result::malloc_sync(taken) })?;
         let buffer = Self { address, len_bytes, device: device.clone() };
@@ -51,6 +52,7 @@ impl DeviceBuffer {
     pub fn from_slice<T: Plain>(device: &Arc<Device>, data: &[T]) -> Result<Self, Error> {
         let buffer = Self::zeroed(device, size_of_val(data))?;
         if !data.is_empty() {
+            let _apart = device.apart_from_captures();
             // SAFETY: the buffer has the size of `data`.
             check("cuMemcpyHtoD", unsafe { result::memcpy_htod_sync(buffer.address, data) })?;
             // From pageable memory the call returns when `data` was read, and the rest of the way is on the

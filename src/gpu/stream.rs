@@ -72,6 +72,7 @@ impl Stream {
         enqueue: impl FnOnce(&Stream) -> Result<(), E>,
     ) -> Result<Graph, E> {
         self.device.bind()?;
+        let _alone = self.device.apart_from_captures();
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the handle lives as long as `self`.
         check("cuStreamBeginCapture", unsafe { result::stream::begin_capture(self.raw, mode) })?;

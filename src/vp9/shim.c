@@ -23,8 +23,9 @@ struct vrp_vp9_decoder {
 static void copy_text(char *to, size_t size, const char *from) {
   to[0] = 0;
   if (from) {
-    strncpy(to, from, size - 1);
-    to[size - 1] = 0;
+    size_t len = strnlen(from, size - 1);
+    memcpy(to, from, len);
+    to[len] = 0;
   }
 }
 
