@@ -42,7 +42,7 @@ impl CpuLane<'_> {
         let frames = (0..FRAMES).map(|_| Composite::new(size)).collect();
         // A buffer that was filled for the sake of the state only.
         let mut spare = None;
-        run_beside(pair, frames, clocks, cancel, sink, |ring, done| {
+        let totals = run_beside(pair, frames, clocks, cancel, sink, |ring, done| {
             let next = clocks.decode_wait.time(|| decoder.next_picture());
             let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
                 return Ok(Step::Over);
@@ -57,6 +57,8 @@ impl CpuLane<'_> {
                 return Ok(Step::Done);
             }
             Ok(ring.give(picture.pts, frame))
-        })
+        })?;
+        let tally = decoder.tally();
+        Ok(Totals { unseen: tally.unseen, complaints: tally.complaints, ..totals })
     }
 }

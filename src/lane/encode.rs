@@ -45,6 +45,10 @@ pub struct Totals {
     pub frames: u64,
     /// Timestamp of the last one, in ticks of the source.
     pub last_pts: Option<i64>,
+    /// Packets that gave no picture: damaged ones, or such as are not meant to be seen.
+    pub unseen: u64,
+    /// What the decoder complained of; above zero, pictures may show damage that it concealed.
+    pub complaints: u64,
 }
 
 /// The ring as the matting thread holds it.

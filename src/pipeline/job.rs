@@ -127,6 +127,16 @@ fn process(
         return Err(Error::NoFrames { path: job.input.clone() });
     };
     writer.notes(&mut report.notes);
+    if totals.complaints > 0 {
+        let n = totals.complaints;
+        report.notes.push(format!("the decoder complained {n} times: pictures may show damage of the input"));
+    }
+    if totals.unseen > 0 {
+        let n = totals.unseen;
+        report
+            .notes
+            .push(format!("{n} packets of the input gave no picture (damaged, or not meant to be seen)"));
+    }
     report.duration_seconds = end_ms as f64 / 1000.0;
     finish(writer.muxer, end_ms, pending, &file, job)?;
     report.output_bytes = file.metadata().map(|m| m.len()).unwrap_or(0);

@@ -23,8 +23,8 @@ struct vrp_vp9_decoder {
 static void copy_text(char *to, size_t size, const char *from) {
   to[0] = 0;
   if (from) {
-    size_t len = strnlen(from, size - 1);
-    memcpy(to, from, len);
+    size_t len = 0;
+    for (; len + 1 < size && from[len]; len++) to[len] = from[len];
     to[len] = 0;
   }
 }

@@ -64,7 +64,10 @@ impl GpuLane<'_> {
             }
         };
         let mut stage = Stage { size, shown, matte, clocks };
-        run_beside(pair, frames, clocks, cancel, sink, |ring, done| feed.step(&mut stage, ring, done))
+        let step = |ring: &Ring<HostFrame>, done| feed.step(&mut stage, ring, done);
+        let totals = run_beside(pair, frames, clocks, cancel, sink, step)?;
+        let (unseen, complaints) = feed.tally();
+        Ok(Totals { unseen, complaints, ..totals })
     }
 }
 
@@ -83,6 +86,15 @@ struct Stage<'a> {
 }
 
 impl Feed {
+    /// Packets without a picture, and complaints.
+    fn tally(&self) -> (u64, u64) {
+        match self {
+            // NVDEC does not tell hidden packets from lost ones.
+            Self::Nvdec(decoder) => (0, decoder.tally().damaged + decoder.tally().concealed),
+            Self::Upload(decoder, _) => (decoder.tally().unseen, decoder.tally().complaints),
+        }
+    }
+
     /// Takes one picture through; the clock `network` counts the enqueueing of all device work.
     fn step(&mut self, stage: &mut Stage<'_>, ring: &Ring<HostFrame>, done: u64) -> Result<Step, Error> {
         let clocks = stage.clocks;
