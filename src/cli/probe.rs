@@ -1,4 +1,4 @@
-//! `vrpipe probe`: what a file holds and how `run` would take it.
+//! `vrpipe probe`: what a file holds and how `run` takes it without a GPU.
 #![forbid(unsafe_code)]
 
 use super::args::ProbeArgs;
@@ -20,7 +20,7 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
             "file": args.file,
             "info": info,
             "layout": layout,
-            "decoder": { "name": decoder, "reason": reason },
+            "software_decoder": { "name": decoder, "reason": reason },
         });
         say(&serde_json::to_string_pretty(&all)?);
         return Ok(0);
@@ -49,7 +49,7 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
             if video.declared_colour.matrix.is_some() { "" } else { " (matrix not stated: by size)" },
         ),
         format!("  layout     {} ({})", layout.packing, layout.detail),
-        format!("  decoder    {decoder} ({reason})"),
+        format!("  decoder    without a GPU: {decoder} ({reason})"),
     ];
     for track in &info.audio {
         lines
