@@ -12,6 +12,8 @@ use super::Error;
 
 /// Bytes read ahead; a few sample headers, small against one 8K frame.
 const WINDOW_BYTES: usize = 128 * 1024;
+/// Bytes read ahead while only headers are looked at that lie far apart.
+const SMALL_WINDOW_BYTES: usize = 4096;
 
 /// A regular file and a window of it.
 pub(crate) struct Input {
@@ -19,6 +21,7 @@ pub(crate) struct Input {
     len: u64,
     window: Vec<u8>,
     window_at: u64,
+    window_bytes: usize,
     /// Where the system's file position is.
     file_at: u64,
 }
@@ -36,7 +39,14 @@ impl Input {
         if metadata.len() == 0 {
             return Err(Error::Empty);
         }
-        Ok(Self { file, len: metadata.len(), window: Vec::new(), window_at: 0, file_at: 0 })
+        Ok(Self {
+            file,
+            len: metadata.len(),
+            window: Vec::new(),
+            window_at: 0,
+            window_bytes: WINDOW_BYTES,
+            file_at: 0,
+        })
     }
 
     /// File size in bytes, as it was on opening.
@@ -44,10 +54,15 @@ impl Input {
         self.len
     }
 
+    /// Whether what follows are small reads far apart, for which a large window would be wasted.
+    pub(crate) fn read_little_ahead(&mut self, little: bool) {
+        self.window_bytes = if little { SMALL_WINDOW_BYTES } else { WINDOW_BYTES };
+    }
+
     /// Fills `out` with the bytes from `at` on.
     pub(crate) fn read_at(&mut self, at: u64, out: &mut [u8], what: &'static str) -> Result<(), Error> {
         self.check(at, out.len() as u64, what)?;
-        if out.len() >= WINDOW_BYTES {
+        if out.len() >= self.window_bytes {
             return self.read_file(at, out, what);
         }
         let mut done = 0;
@@ -93,7 +108,7 @@ impl Input {
 
     /// Moves the window so that it starts at `at`, which lies inside the file.
     fn fill(&mut self, at: u64, what: &'static str) -> Result<(), Error> {
-        let count = (self.len - at).min(WINDOW_BYTES as u64) as usize;
+        let count = (self.len - at).min(self.window_bytes as u64) as usize;
         let mut window = std::mem::take(&mut self.window);
         window.resize(count, 0);
         self.read_file(at, &mut window, what)?;

@@ -13,6 +13,7 @@
 
 mod bitstream;
 mod error;
+mod index;
 mod info;
 mod input;
 mod layout;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use bitstream::{AnnexB, config_obus};
 pub use error::Error;
+pub use index::{Index, IndexedPacket, SeekPoint};
 pub use info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
 pub use layout::choose_layout;
 pub use source::Source;

@@ -11,6 +11,7 @@ use crate::packet::{Codec, Packet};
 use crate::units::{Rational, TimeBase};
 
 use super::bitstream::{self, StreamHeader};
+use super::index::{Index, Place, SeekPoint};
 use super::info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
 use super::input::Input;
 use super::matroska::{self, Matroska};
@@ -68,6 +69,22 @@ impl Demuxer {
         match self {
             Self::Mp4(demuxer) => demuxer.next_packet(),
             Self::Matroska(demuxer) => demuxer.next_packet(),
+        }
+    }
+
+    fn index(&mut self) -> Result<Index, Error> {
+        match self {
+            Self::Mp4(demuxer) => demuxer.index(),
+            Self::Matroska(demuxer) => demuxer.index(),
+        }
+    }
+
+    fn seek(&mut self, place: Place) -> Result<(), Error> {
+        match (self, place) {
+            (Self::Mp4(demuxer), place) => demuxer.seek(place),
+            (Self::Matroska(demuxer), Place::Cluster { at, skip }) => demuxer.seek(at, skip),
+            // A place of another file: its caller's mistake, and harmless.
+            (Self::Matroska(_), _) => Ok(()),
         }
     }
 }
@@ -131,6 +148,28 @@ impl Source {
     /// The packing to use; see [`choose_layout`].
     pub fn layout(&self, option: Option<Packing>) -> Layout {
         choose_layout(self.info.video.packing.as_ref(), &self.path, option)
+    }
+
+    /// Reads where all packets are and when they are shown, not what is in them. Uses the source up:
+    /// its place in the file is lost.
+    ///
+    /// # Errors
+    /// A read error, a cut file, or malformed data; [`Error::Unsupported`] where packets cannot be told
+    /// without reading them (laced video).
+    pub fn index(mut self) -> Result<Index, Error> {
+        self.demuxer.index()
+    }
+
+    /// Goes to a key packet, which is the next one given.
+    ///
+    /// # Errors
+    /// As [`Source::next_packet`].
+    pub fn seek(&mut self, point: &SeekPoint) -> Result<(), Error> {
+        self.peeked = None;
+        self.done = true;
+        self.demuxer.seek(point.place)?;
+        self.done = false;
+        Ok(())
     }
 
     /// The next packet of the video track in decode order, `None` at the end.

@@ -7,3 +7,4 @@
 mod against_ffprobe;
 mod damage;
 mod inputs;
+mod seeking;

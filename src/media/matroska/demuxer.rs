@@ -10,6 +10,7 @@ use matroska_demuxer::{
     ContentCompAlgo, ContentEncodingValue, DemuxError, Frame, MatroskaFile, TrackEntry, TrackType,
 };
 
+use crate::media::index::Index;
 use crate::media::info::{AudioTrack, Container};
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
@@ -17,6 +18,7 @@ use crate::media::{Error, bitstream};
 use crate::packet::{Codec, Packet};
 use crate::units::TimeBase;
 
+use super::scan::Scan;
 use super::segment::{self, Segment};
 use super::tracks;
 use super::view::View;
@@ -95,6 +97,44 @@ impl Matroska {
                 declared_end: segment.end,
             },
         })
+    }
+
+    /// All packets of the track, without their bytes.
+    pub(crate) fn index(&mut self) -> Result<Index, Error> {
+        let state = &mut *self.view.state();
+        let (at, end) = (state.clusters_at, state.data_end);
+        let input = &mut state.input;
+        let mut scan = Scan { input, track: self.track, empty_counts: !self.stripped.is_empty(), end };
+        let is_key = |data: &[u8]| {
+            let whole = [&self.stripped[..], data].concat();
+            bitstream::is_key(self.codec, &self.configuration, &whole)
+        };
+        scan.input.read_little_ahead(true);
+        let index = scan.index(at, is_key, MAX_PACKET_BYTES);
+        scan.input.read_little_ahead(false);
+        match (index, self.declared_end) {
+            (Ok(_), Some(declared)) if declared > end => {
+                let what = "Matroska segment";
+                Err(Error::Truncated { what, at_byte: end, need: declared - end, have: 0 })
+            }
+            (index, _) => index,
+        }
+    }
+
+    /// Goes to a packet found by [`Matroska::index`]: the Cluster at `at`, after `skip` packets in it.
+    pub(crate) fn seek(&mut self, at: u64, skip: u32) -> Result<(), Error> {
+        self.view.restart_at(at);
+        let owned = self.view.clone();
+        self.file = contain(&self.view, || MatroskaFile::open(owned))?;
+        if let Some(fault) = self.view.state().fault.take() {
+            return Err(fault);
+        }
+        self.view.lift_limit();
+        self.last_end = self.view.state().file_position();
+        for _ in 0..skip {
+            self.next_packet()?;
+        }
+        Ok(())
     }
 
     /// The next packet in file order, which is decode order.

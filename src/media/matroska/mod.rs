@@ -22,6 +22,7 @@
 
 mod demuxer;
 mod ebml;
+mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;

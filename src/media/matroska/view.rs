@@ -39,7 +39,8 @@ const MAX_SINGLE_BYTES: u32 = 64 << 10;
 pub(super) struct State {
     pub(super) input: Input,
     head: Vec<u8>,
-    clusters_at: u64,
+    /// File offset of the first Cluster that is shown.
+    pub(super) clusters_at: u64,
     /// File offset at which the data ends.
     pub(super) data_end: u64,
     /// Length of the view while it is limited.
@@ -77,6 +78,14 @@ impl View {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A panic of the crate cannot leave the state half changed: it holds no lock of its own.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins again, the Clusters from `clusters_at` on, limited to what opening needs.
+    pub(super) fn restart_at(&self, clusters_at: u64) {
+        let state = &mut *self.state();
+        state.clusters_at = clusters_at;
+        state.limit = Some(state.head.len() as u64 + MAX_HEADER_BYTES);
+        (state.at, state.single_bytes) = (0, 0);
     }
 
     /// Shows all of the file.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::media::Error;
+use crate::media::index::{Index, Place};
 use crate::media::info::{AudioTrack, Container};
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
@@ -89,6 +90,58 @@ impl Mp4 {
             audio,
             demuxer: Self { input, table, next: 0, fragments, shift: edit.shift },
         })
+    }
+
+    /// All packets of the track, without their bytes.
+    pub(crate) fn index(&mut self) -> Result<Index, Error> {
+        let mut index = Index::default();
+        for number in 0..self.table.len() {
+            let Some(sample) = self.table.get(number).filter(|sample| sample.size > 0) else { continue };
+            let have = self.input.len().saturating_sub(sample.offset);
+            if u64::from(sample.size) > have {
+                let (what, at_byte, need) = ("video sample", sample.offset, sample.size.into());
+                return Err(Error::Truncated { what, at_byte, need, have });
+            }
+            index.push(sample.time.saturating_add(self.shift), sample.key, Place::Sample(number))?;
+        }
+        let Some(fragments) = &mut self.fragments else { return Ok(index) };
+        fragments.rewind();
+        loop {
+            let (box_at, time) = fragments.position();
+            if !fragments.read_fragment(&mut self.input)? {
+                fragments.rewind();
+                return Ok(index);
+            }
+            let samples = fragments.take_waiting();
+            for (sample, skip) in samples.iter().zip(0..) {
+                if sample.size > 0 {
+                    let place = Place::Fragment { box_at, time, skip };
+                    index.push(sample.time.saturating_add(self.shift), sample.key, place)?;
+                }
+            }
+        }
+    }
+
+    /// Goes to a packet found by [`Mp4::index`].
+    pub(crate) fn seek(&mut self, place: Place) -> Result<(), Error> {
+        match (place, &mut self.fragments) {
+            (Place::Sample(number), fragments) => {
+                self.next = number;
+                if let Some(fragments) = fragments {
+                    fragments.rewind();
+                }
+            }
+            (Place::Fragment { box_at, time, skip }, Some(fragments)) => {
+                self.next = self.table.len();
+                fragments.seek(box_at, time);
+                for _ in 0..skip {
+                    fragments.next(&mut self.input)?;
+                }
+            }
+            // A place of another file: its caller's mistake, and harmless.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The next packet in decode order.

@@ -24,6 +24,8 @@ const MAX_FRAGMENT_SAMPLES: u64 = 1 << 20;
 pub(super) struct Fragments {
     track: u32,
     defaults: Vec<TrexBox>,
+    /// Where the first box behind moov starts.
+    first_box: u64,
     /// Where the next box of the file starts.
     next_box: u64,
     /// Decoding time of the next sample, where a fragment does not say.
@@ -34,7 +36,7 @@ pub(super) struct Fragments {
 impl Fragments {
     /// The fragments of `track` from the box at `next_box` on.
     pub(super) fn new(track: u32, defaults: Vec<TrexBox>, next_box: u64) -> Self {
-        Self { track, defaults, next_box, next_time: 0, samples: VecDeque::new() }
+        Self { track, defaults, first_box: next_box, next_box, next_time: 0, samples: VecDeque::new() }
     }
 
     /// The next sample, or `None` at the end of the file.
@@ -52,6 +54,27 @@ impl Fragments {
     /// The samples known so far that [`Fragments::next`] has not given yet.
     pub(super) fn waiting(&self) -> &VecDeque<Sample> {
         &self.samples
+    }
+
+    /// Goes back to the first fragment.
+    pub(super) fn rewind(&mut self) {
+        self.seek(self.first_box, 0);
+    }
+
+    /// Goes to the box at `next_box`, with the decoding time that holds if a fragment there names none.
+    pub(super) fn seek(&mut self, next_box: u64, time: i64) {
+        (self.next_box, self.next_time) = (next_box, time);
+        self.samples.clear();
+    }
+
+    /// Where the next fragment will be looked for, and its decoding time if it names none.
+    pub(super) fn position(&self) -> (u64, i64) {
+        (self.next_box, self.next_time)
+    }
+
+    /// Takes the samples that [`Fragments::next`] would give before it reads on.
+    pub(super) fn take_waiting(&mut self) -> VecDeque<Sample> {
+        std::mem::take(&mut self.samples)
     }
 
     /// Goes to the next moof box and queues its samples; false at the end of the file.
