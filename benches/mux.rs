@@ -50,6 +50,7 @@ fn header() -> Header {
         expected_key_frames: 10,
         title: None,
         writing_app: "bench".to_owned(),
+        tags: Vec::new(),
     }
 }
 

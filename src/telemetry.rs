@@ -82,6 +82,21 @@ impl LaneClocks {
             ("mux", self.mux.read()),
         ]
     }
+
+    /// What kept the lanes busy most, and its share of `lane_seconds`, the time of all lanes together; `None`
+    /// when nothing was measured. Waits count for what is waited for.
+    pub fn limit(&self, lane_seconds: f64) -> Option<(&'static str, f64)> {
+        let seconds = |clocks: &[&Clock]| clocks.iter().map(|clock| clock.read().busy_seconds).sum::<f64>();
+        let candidates = [
+            ("decoding", seconds(&[&self.decode_wait])),
+            ("matting", seconds(&[&self.sample, &self.network, &self.compose])),
+            ("the GPU", seconds(&[&self.device_wait])),
+            ("encoding on the CPU", seconds(&[&self.encode])),
+            ("writing", seconds(&[&self.mux])),
+        ];
+        let (name, most) = candidates.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (most > 0.0 && lane_seconds > 0.0).then(|| (name, (most / lane_seconds).min(1.0)))
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +111,17 @@ mod tests {
         let read = clock.read();
         assert_eq!(read.items, 3);
         assert!(read.busy_seconds >= 1.5);
+    }
+
+    #[test]
+    fn the_limit_is_what_took_most_of_the_time() {
+        let clocks = LaneClocks::default();
+        assert_eq!(clocks.limit(10.0), None);
+        clocks.decode_wait.add(Duration::from_secs(2), 1);
+        clocks.encode.add(Duration::from_secs(6), 1);
+        // Waiting for the encoders is their doing, and not counted twice.
+        clocks.encode_wait.add(Duration::from_secs(7), 1);
+        let (name, share) = clocks.limit(10.0).unwrap();
+        assert!(name.contains("encoding") && (share - 0.6).abs() < 1e-3, "{name} {share}");
     }
 }

@@ -4,6 +4,7 @@
 use crate::pipeline::DeviceChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Turns VR video into VP9 WebM with a transparent background.
 #[derive(Parser, Debug)]
@@ -21,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Matte videos and write them as WebM with alpha
     Run(RunArgs),
+    /// Say what `run` would do with the same options: lanes, memory, disk, time, names
+    Plan(PlanArgs),
     /// Say what a file holds and how it would be taken
     Probe(ProbeArgs),
     /// Decode an output again and check it, alone or against its input
@@ -30,6 +33,17 @@ pub enum Command {
     /// Weights of the matting network
     #[command(subcommand)]
     Model(ModelCommand),
+}
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Those of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where results of `run` go: exactly one of the two.
@@ -47,7 +61,7 @@ pub struct Destination {
 /// Options of `run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// Videos: MP4, MOV, MKV or WebM with H.264, HEVC, VP9 or AV1, 8 or 10 bit 4:2:0
+    /// Videos (MP4, MOV, MKV, WebM; H.264, HEVC, VP9, AV1; 8 or 10 bit 4:2:0), folders of them, patterns
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Destination.
@@ -56,9 +70,24 @@ pub struct RunArgs {
     /// Replace outputs that exist
     #[arg(long)]
     pub overwrite: bool,
-    /// Where the work is done: the first GPU that works, else the CPU; or one of them
-    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
+    /// Where the work is done: all GPUs that work, else the CPU; or some of them
+    #[arg(long, value_name = "auto|cpu|cuda:N[,N]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Length of the segments that a video is cut into, in seconds; off: one piece, which cannot be resumed
+    #[arg(long, value_name = "SECONDS|off", default_value = "4", value_parser = parse_segment)]
+    pub segment: Segment,
+    /// Frames matted ahead of each segment so that the matte does not jump at its start
+    #[arg(long, value_name = "FRAMES", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub warm_up: u32,
+    /// Segments at work at once; as many as cores and memory can carry if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub lanes: Option<u16>,
+    /// How often a segment that failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
+    /// Where finished segments are kept until a video is complete; beside its output if not given
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
     /// How the background is found
     #[arg(long, value_enum, default_value_t = MatteArg::Rvm)]
     pub matte: MatteArg,
@@ -98,11 +127,32 @@ pub struct RunArgs {
 }
 
 fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match (text, text.strip_prefix("cuda:").map(str::parse)) {
+    let ordinals = |list: &str| list.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>();
+    match (text, text.strip_prefix("cuda:").map(ordinals)) {
         ("auto", _) => Ok(DeviceChoice::Auto),
         ("cpu", _) => Ok(DeviceChoice::Cpu),
-        (_, Some(Ok(ordinal))) => Ok(DeviceChoice::Cuda(ordinal)),
-        _ => Err("auto, cpu or cuda:N is needed".into()),
+        (_, Some(Ok(ordinals))) if is_a_set(&ordinals) => Ok(DeviceChoice::Cuda(ordinals)),
+        _ => Err("auto, cpu, cuda:N or cuda:N,N is needed".into()),
+    }
+}
+
+fn is_a_set(ordinals: &[usize]) -> bool {
+    (1..ordinals.len()).all(|at| !ordinals[..at].contains(&ordinals[at]))
+}
+
+/// Length of a segment; `None` is off.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Segment(pub Option<Duration>);
+
+fn parse_segment(text: &str) -> Result<Segment, String> {
+    if text == "off" {
+        return Ok(Segment(None));
+    }
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=86400.0).contains(&seconds) => {
+            Ok(Segment(Some(Duration::from_secs_f64(seconds))))
+        }
+        _ => Err("off, or 0.1 to 86400 seconds".into()),
     }
 }
 
@@ -166,6 +216,9 @@ pub enum ProgressArg {
 pub struct ProbeArgs {
     /// The file
     pub file: PathBuf,
+    /// The device that the way of decoding is told for
+    #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
+    pub device: DeviceChoice,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -1,21 +1,23 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop and tidy up, the second ends it at once.
+//! Ctrl-C and SIGTERM: the first lets the segments at work be finished, the second stops at the next frame,
+//! the third ends the program at once.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::pipeline::{Asked, Stop};
 
-/// Set by the first signal.
-pub(super) static STOP: AtomicBool = AtomicBool::new(false);
+/// What the signals set.
+pub(super) static STOP: Stop = Stop::new();
 
 /// Installs the handler.
 ///
 /// # Errors
 /// When the system refuses, or a handler is installed already.
 pub(super) fn install() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            // The user has asked twice; parts of files stay behind and are replaced by a later run.
-            std::process::abort();
-        }
-        eprintln!("\nvrpipe: stopping; once more to stop at once");
+    ctrlc::set_handler(|| match STOP.ask() {
+        Asked::First => eprintln!(
+            "\nvrpipe: finishing the segments at work; once more to stop at once. What is finished is kept."
+        ),
+        Asked::Second => eprintln!("\nvrpipe: stopping; segments that are not finished will be done again"),
+        // Whatever moment this is, the next run goes on from the finished segments.
+        Asked::Again => std::process::abort(),
     })
 }

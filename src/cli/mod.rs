@@ -5,6 +5,7 @@
 mod args;
 mod interrupt;
 mod model;
+mod plan;
 mod probe;
 mod progress;
 mod run;
@@ -31,6 +32,7 @@ pub fn main() -> u8 {
     };
     let result = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Probe(args) => probe::probe(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Sheet(args) => sheet::sheet(&args),

@@ -1,11 +1,11 @@
-//! `vrpipe probe`: what a file holds and how `run` takes it without a GPU.
+//! `vrpipe probe`: what a file holds and how `run` would take it, on this machine and without a GPU.
 #![forbid(unsafe_code)]
 
 use super::args::ProbeArgs;
 use super::say;
 use crate::frame::Range;
 use crate::media::{self, Source};
-use crate::pipeline::{Error, software_decoder};
+use crate::pipeline::{Error, decode_path, software_decoder};
 use serde_json::json;
 
 pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
@@ -14,12 +14,14 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
     let info = source.info();
     let video = &info.video;
     let layout = media::choose_layout(video.packing.as_ref(), &args.file, None);
+    let way = decode_path(&args.device, video)?;
     let (decoder, reason) = software_decoder(video.codec);
     if args.json {
         let all = json!({
             "file": args.file,
             "info": info,
             "layout": layout,
+            "decode_path": way,
             "software_decoder": { "name": decoder, "reason": reason },
         });
         say(&serde_json::to_string_pretty(&all)?);
@@ -49,7 +51,8 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
             if video.declared_colour.matrix.is_some() { "" } else { " (matrix not stated: by size)" },
         ),
         format!("  layout     {} ({})", layout.packing, layout.detail),
-        format!("  decoder    without a GPU: {decoder} ({reason})"),
+        format!("  decoder    {} {}", way.decoder, way.reason),
+        format!("             without a GPU: {decoder} ({reason})"),
     ];
     for track in &info.audio {
         lines

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::args::ProgressArg;
+use crate::pipeline::plan::lanes::Lanes;
 use crate::pipeline::{Event, FileReport, Observer, Silent};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::json;
+use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,36 +17,67 @@ pub fn observer(choice: ProgressArg) -> Box<dyn Observer> {
     match choice {
         // A bar can only be drawn on a terminal, even when it was asked for by name.
         ProgressArg::Auto | ProgressArg::Bar if std::io::stderr().is_terminal() => Box::new(Bar::new()),
-        ProgressArg::Auto | ProgressArg::Bar | ProgressArg::Plain => Box::new(Plain::default()),
-        ProgressArg::Json => Box::new(Json::default()),
+        ProgressArg::Auto | ProgressArg::Bar | ProgressArg::Plain => {
+            Box::new(Plain { pace: Mutex::new(Pace::new(0)) })
+        }
+        ProgressArg::Json => Box::new(Json { pace: Mutex::new(Pace::new(0)) }),
         ProgressArg::None => Box::new(Silent),
     }
 }
 
-/// Frames per second and time left, from the frames since the file was started.
-#[derive(Debug, Clone, Copy)]
+/// Frames per second and time left, over all files of the run, from when work began.
+#[derive(Debug)]
 struct Pace {
     started: Instant,
     told: Instant,
+    /// Of each file: frames when it was first heard of, and now.
+    files: HashMap<PathBuf, (u64, u64)>,
+    /// Frames to be written in this run, 0 when not known.
+    to_do: u64,
 }
 
 impl Pace {
-    fn new() -> Self {
+    fn new(to_do: u64) -> Self {
         let now = Instant::now();
-        Self { started: now, told: now }
+        Self { started: now, told: now, files: HashMap::new(), to_do }
+    }
+
+    /// Takes note of a file's frames; gives the frames of this run.
+    fn frames(&mut self, input: &Path, done: u64) -> u64 {
+        match self.files.get_mut(input) {
+            Some((_, now)) => *now = done,
+            None => {
+                self.files.insert(input.to_path_buf(), (done.saturating_sub(1), done));
+            }
+        }
+        self.files.values().map(|(first, now)| now.saturating_sub(*first)).sum()
     }
 
     /// `(fps, seconds left)`.
-    fn estimate(&self, done: u64, total: Option<u64>) -> (f64, Option<f64>) {
+    fn estimate(&self, done: u64) -> (f64, Option<f64>) {
         let fps = done as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        let left = total.filter(|_| done > 0).map(|total| total.saturating_sub(done) as f64 / fps);
+        let left = (self.to_do > 0 && done > 0).then(|| self.to_do.saturating_sub(done) as f64 / fps);
         (fps, left)
+    }
+
+    /// Whether it is time to tell something again; then from now on.
+    fn is_due(&mut self, after: Duration) -> bool {
+        let due = self.told.elapsed() >= after;
+        if due {
+            self.told = Instant::now();
+        }
+        due
     }
 }
 
 fn summary(report: &FileReport) -> String {
+    let resumed = match report.resumed_frames {
+        0 => String::new(),
+        frames => format!(" ({frames} of them by an earlier run)"),
+    };
+    let limit = report.limit.as_ref().map_or(String::new(), |limit| format!(", limited by {limit}"));
     format!(
-        "{} frames, {:.1} s of video, {} in {:.1} s: {:.1} frames/s",
+        "{} frames{resumed}, {:.1} s of video, {} in {:.1} s: {:.1} frames/s{limit}",
         report.frames,
         report.duration_seconds,
         HumanBytes(report.output_bytes),
@@ -52,9 +86,42 @@ fn summary(report: &FileReport) -> String {
     )
 }
 
-/// A bar on standard error.
+/// The lines that stay: all events but the frames.
+fn lines(event: Event<'_>) -> Vec<String> {
+    match event {
+        Event::Planned { frames, lanes } => {
+            let count = lanes.count();
+            let s = if count == 1 { "" } else { "s" };
+            let Lanes { threads, limit, .. } = lanes;
+            vec![format!("{frames} frames to do in {count} lane{s} ({limit}), {threads} CPU threads")]
+        }
+        Event::Started { input, output, place: (index, count), plan } => {
+            let head = format!("[{}/{count}] {} -> {}", index + 1, input.display(), output.display());
+            std::iter::once(head).chain(plan.iter().map(|line| format!("  {line}"))).collect()
+        }
+        Event::Frames { .. } => Vec::new(),
+        Event::Again { input, segment, attempt, reason } => vec![format!(
+            "  {}: segment {segment} failed and is tried again (attempt {attempt}): {reason}",
+            input.display()
+        )],
+        Event::Skipped { report } => {
+            vec![format!("{} is there, complete and current: nothing to do", report.output.display())]
+        }
+        Event::Finished { report } => {
+            let done = format!("  done: {}: {}", report.output.display(), summary(report));
+            std::iter::once(done).chain(report.notes.iter().map(|note| format!("  note: {note}"))).collect()
+        }
+        Event::Failed { report } => {
+            let error = report.error.as_deref().unwrap_or("unknown error");
+            vec![format!("  failed: {error}")]
+        }
+    }
+}
+
+/// A bar on standard error, over all files of the run.
 struct Bar {
     bar: ProgressBar,
+    pace: Mutex<Pace>,
 }
 
 impl Bar {
@@ -64,112 +131,105 @@ impl Bar {
             "{wide_bar:.green} {pos}/{len} frames  {per_sec}  {eta_precise} left",
         );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar }
+        Self { bar, pace: Mutex::new(Pace::new(0)) }
     }
 }
 
 impl Observer for Bar {
     fn event(&self, event: Event<'_>) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines(event) {
+            self.bar.println(line);
+        }
         match event {
-            Event::Started { input, output, place: (index, count), plan } => {
-                let head = format!("[{}/{count}] {} -> {}", index + 1, input.display(), output.display());
-                self.bar.println(head);
-                for line in plan {
-                    self.bar.println(format!("  {line}"));
-                }
+            Event::Planned { frames, .. } => {
+                *pace = Pace::new(frames);
+                self.bar.set_length(frames);
                 self.bar.reset();
             }
-            Event::Frames { done, total, .. } => {
-                if let Some(total) = total {
-                    self.bar.set_length(total.max(done));
+            Event::Frames { input, done, .. } => {
+                let done = pace.frames(input, done);
+                if self.bar.length().is_some_and(|length| length < done) {
+                    self.bar.set_length(done);
                 }
                 self.bar.set_position(done);
             }
-            Event::Finished { report } => {
-                self.bar.println(format!("  done: {}", summary(report)));
-                for note in &report.notes {
-                    self.bar.println(format!("  note: {note}"));
-                }
-                self.bar.finish_and_clear();
-            }
-            Event::Failed { report } => {
-                let error = report.error.as_deref().unwrap_or("unknown error");
-                self.bar.println(format!("  failed: {error}"));
-                self.bar.finish_and_clear();
-            }
+            _ => {}
         }
     }
 }
 
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// A line on standard error for each event, and for progress every five seconds.
-#[derive(Default)]
 struct Plain {
-    pace: Mutex<Option<Pace>>,
+    pace: Mutex<Pace>,
 }
 
 impl Observer for Plain {
     fn event(&self, event: Event<'_>) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut err = std::io::stderr().lock();
-        // A closed standard error must not end a run that takes hours: hence no `?` below.
-        let _ = match event {
-            Event::Started { input, output, place: (index, count), plan } => {
-                *pace = Some(Pace::new());
-                let head = format!("[{}/{count}] {} -> {}", index + 1, input.display(), output.display());
-                writeln!(err, "{head}{}", plan.iter().map(|l| format!("\n  {l}")).collect::<String>())
-            }
-            Event::Frames { done, total, .. } => {
-                let Some(pace) = pace.as_mut().filter(|p| p.told.elapsed() >= Duration::from_secs(5)) else {
+        let mut text = lines(event);
+        match event {
+            Event::Planned { frames, .. } => *pace = Pace::new(frames),
+            Event::Frames { input, done, .. } => {
+                let done = pace.frames(input, done);
+                if !pace.is_due(Duration::from_secs(5)) {
                     return;
-                };
-                pace.told = Instant::now();
-                let (fps, left) = pace.estimate(done, total);
-                let of = total.map_or(String::new(), |t| format!("/{t}"));
+                }
+                let (fps, left) = pace.estimate(done);
+                let of = if pace.to_do > 0 { format!("/{}", pace.to_do) } else { String::new() };
                 let left = left.map_or(String::new(), |s| {
                     format!(", {} left", HumanDuration(Duration::from_secs_f64(s.min(1e9))))
                 });
-                writeln!(err, "  {done}{of} frames, {fps:.1} frames/s{left}")
+                text.push(format!("  {done}{of} frames, {fps:.1} frames/s{left}"));
             }
-            Event::Finished { report } => {
-                let notes: String = report.notes.iter().map(|n| format!("\n  note: {n}")).collect();
-                writeln!(err, "  done: {}{notes}", summary(report))
-            }
-            Event::Failed { report } => {
-                let error = report.error.as_deref().unwrap_or("unknown error");
-                writeln!(err, "  failed: {error}")
-            }
-        };
+            _ => {}
+        }
+        let mut err = std::io::stderr().lock();
+        for line in text {
+            // A closed standard error must not end a run that takes hours.
+            let _ = writeln!(err, "{line}");
+        }
     }
 }
 
-/// One JSON object a line on standard output: `start`, `progress` (at most ten a second), `done`
-/// with the file's report, `failed` with it.
-#[derive(Default)]
+/// One JSON object a line on standard output: `plan`, `skipped`, `start`, `progress` (at most ten a second),
+/// `again`, `done` with the file's report, `failed` with it.
 struct Json {
-    pace: Mutex<Option<Pace>>,
+    pace: Mutex<Pace>,
 }
 
 impl Observer for Json {
     fn event(&self, event: Event<'_>) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let line = match event {
+            Event::Planned { frames, lanes } => {
+                *pace = Pace::new(frames);
+                json!({ "event": "plan", "frames": frames, "lanes": lanes })
+            }
             Event::Started { input, output, place: (index, count), plan } => {
-                *pace = Some(Pace::new());
                 json!({ "event": "start", "input": input, "output": output, "index": index, "count": count,
                     "plan": plan })
             }
             Event::Frames { input, done, total } => {
-                let Some(pace) = pace
-                    .as_mut()
-                    .filter(|p| p.told.elapsed() >= Duration::from_millis(100) || total == Some(done))
-                else {
+                let in_run = pace.frames(input, done);
+                if !pace.is_due(Duration::from_millis(100)) && total != Some(done) {
                     return;
-                };
-                pace.told = Instant::now();
-                let (fps, left) = pace.estimate(done, total);
+                }
+                let (fps, left) = pace.estimate(in_run);
                 json!({ "event": "progress", "input": input, "frames": done, "total": total, "fps": fps,
                     "eta_seconds": left })
             }
+            Event::Again { input, segment, attempt, reason } => {
+                json!({ "event": "again", "input": input, "segment": segment, "attempt": attempt,
+                    "reason": reason })
+            }
+            Event::Skipped { report } => json!({ "event": "skipped", "report": report }),
             Event::Finished { report } => json!({ "event": "done", "report": report }),
             Event::Failed { report } => json!({ "event": "failed", "report": report }),
         };

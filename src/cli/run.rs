@@ -6,7 +6,8 @@ use super::{interrupt, progress};
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
 use crate::pipeline::{
-    Destination, Detail, Error, MatteChoice, PendingFile, RunReport, Settings, assign_outputs, run_batch,
+    Destination, Detail, Error, Job, MatteChoice, PendingFile, RunReport, Settings, assign_outputs,
+    find_inputs, run_batch,
 };
 use crate::vp9::Quality;
 use anyhow::Context;
@@ -15,20 +16,19 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
-    let settings = settings(&args)?;
-    let destination = match (args.destination.output, args.destination.out_dir) {
-        (Some(file), _) => Destination::File(file),
-        (None, Some(folder)) => Destination::Folder(folder),
-        (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into()).into()),
-    };
-    let jobs = assign_outputs(&args.inputs, &destination)?;
-    if let Destination::Folder(folder) = &destination {
-        std::fs::create_dir_all(folder).map_err(|source| Error::Output { path: folder.clone(), source })?;
+    let (settings, jobs) = resolve(&args)?;
+    for folder in jobs.iter().filter_map(|job| job.output.parent()) {
+        // A file's own folder is the user's to make, as with any program; a folder of results is ours.
+        if args.destination.out_dir.is_some() {
+            let failed = |source| Error::Output { path: folder.to_path_buf(), source };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
     }
     rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global().context("thread pool")?;
     interrupt::install().context("signal handler")?;
     let observer = progress::observer(args.progress);
     let report = run_batch(&jobs, &settings, observer.as_ref(), &interrupt::STOP)?;
+    drop(observer);
     if let Some(path) = &args.report {
         write_report(path, &report)?;
     }
@@ -37,6 +37,19 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
         eprintln!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds);
     }
     Ok(report.exit_code)
+}
+
+/// The settings of a run, and its jobs.
+pub(super) fn resolve(args: &RunArgs) -> Result<(Settings, Vec<Job>), Error> {
+    let settings = settings(args)?;
+    let destination = match (&args.destination.output, &args.destination.out_dir) {
+        (Some(file), _) => Destination::File(file.clone()),
+        (None, Some(folder)) => Destination::Folder(folder.clone()),
+        (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into())),
+    };
+    let inputs = find_inputs(&args.inputs, args.destination.out_dir.as_deref())?;
+    let jobs = assign_outputs(&inputs, &destination)?;
+    Ok((settings, jobs))
 }
 
 fn settings(args: &RunArgs) -> Result<Settings, Error> {
@@ -54,7 +67,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
     };
     Ok(Settings {
         matte,
-        device: args.device,
+        device: args.device.clone(),
         packing: match args.layout {
             LayoutArg::Auto => None,
             LayoutArg::Mono => Some(Packing::Mono),
@@ -72,6 +85,11 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
             .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
         stall: Duration::from_secs(args.stall.into()),
         overwrite: args.overwrite,
+        segment: args.segment.0,
+        warm_up: args.warm_up,
+        lanes: args.lanes.map(usize::from),
+        retries: args.retries,
+        temp_dir: args.temp_dir.clone(),
     })
 }
 

@@ -1,13 +1,12 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
-use super::encode::{FRAMES, Sink, Step, Totals, run_beside};
+use super::encode::{FRAMES, Part, Sink, Span, Step, Totals, run_beside};
 use super::{Error, Matte};
 use crate::frame::{Composite, Rect, Size};
 use crate::software::Decoder;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
-use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 /// One run of frames, ready to go.
@@ -18,10 +17,12 @@ pub struct CpuLane<'a> {
     pub size: Size,
     /// Where the views lie in a frame.
     pub eyes: Vec<Rect>,
-    /// Timestamps outside are decoded and matted but not encoded, in ticks of the source.
-    pub shown: Range<i64>,
-    /// Finds the background.
-    pub matte: Matte,
+    /// What is matted and encoded.
+    pub span: Span,
+    /// Finds the background; goes on with the state that it has.
+    pub matte: &'a mut Matte,
+    /// Buffers of an earlier run, if any; they are there again after a run that went well.
+    pub frames: &'a mut Vec<Composite>,
     /// Encodes colour and alpha.
     pub pair: Pair,
     /// Where the time goes.
@@ -31,15 +32,16 @@ pub struct CpuLane<'a> {
 }
 
 impl CpuLane<'_> {
-    /// Runs to the end of the stream. `sink` gets every encoded frame in order, on the encode
-    /// thread; its error ends the lane.
+    /// Runs to the end of the span or of the stream. `sink` gets every encoded frame in order, on the
+    /// encode thread; its error ends the lane.
     ///
     /// # Errors
     /// The first failure of any stage. When encoding fails the decoder is stopped, and the
     /// encoder's error is the one reported.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { mut decoder, size, eyes, shown, mut matte, pair, clocks, cancel } = self;
-        let frames = (0..FRAMES).map(|_| Composite::new(size)).collect();
+        let Self { mut decoder, size, eyes, span, matte, frames, pair, clocks, cancel } = self;
+        frames.retain(|frame| frame.colour.y.size == size);
+        frames.resize_with(FRAMES, || Composite::new(size));
         // A buffer that was filled for the sake of the state only.
         let mut spare = None;
         let totals = run_beside(pair, frames, clocks, cancel, sink, |ring, done| {
@@ -50,9 +52,15 @@ impl CpuLane<'_> {
             if picture.size != size {
                 return Err(Error::SizeChange { frames: done, expected: size, got: picture.size });
             }
+            let part = span.part(picture.pts);
+            match part {
+                Part::Ahead => return Ok(Step::Done),
+                Part::Behind => return Ok(Step::Over),
+                Part::WarmUp | Part::Shown => {}
+            }
             let Some(mut frame) = spare.take().or_else(|| ring.take(clocks)) else { return Ok(Step::Over) };
             matte.compose(&picture, &eyes, &mut frame, clocks)?;
-            if !shown.contains(&picture.pts) {
+            if part == Part::WarmUp {
                 spare = Some(frame);
                 return Ok(Step::Done);
             }

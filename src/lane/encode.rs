@@ -8,6 +8,7 @@ use crate::telemetry::LaneClocks;
 use crate::vp9::{EncodedPair, Pair, PairSource, QUEUE_FRAMES};
 use crate::webm::muxer;
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +37,44 @@ struct Work<F> {
     /// Presentation time in ticks of the source.
     pts: i64,
     frame: F,
+}
+
+/// Which of the pictures that a decoder gives are worked on, in ticks of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// Pictures before this are dropped.
+    pub matted_from: i64,
+    /// Pictures in here are encoded, others only carry the state of the network on. A picture at or
+    /// behind the end is the first that is not asked for.
+    pub shown: Range<i64>,
+}
+
+/// What is to be done with a picture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// Nothing.
+    Ahead,
+    /// Matting, for the state.
+    WarmUp,
+    /// Matting and encoding.
+    Shown,
+    /// Nothing, nor with any after it.
+    Behind,
+}
+
+impl Span {
+    /// The part that the picture at `pts` belongs to.
+    pub(super) fn part(&self, pts: i64) -> Part {
+        if pts >= self.shown.end {
+            Part::Behind
+        } else if pts >= self.shown.start {
+            Part::Shown
+        } else if pts >= self.matted_from {
+            Part::WarmUp
+        } else {
+            Part::Ahead
+        }
+    }
 }
 
 /// What a lane has done.
@@ -77,13 +116,14 @@ pub(super) enum Step {
     Over,
 }
 
-/// Runs `step` on this thread, frame after frame, beside the encode thread, over a ring of `frames`.
+/// Runs `step` on this thread, frame after frame, beside the encode thread, over a ring of `frames`,
+/// which are all there again when it went well and lost when it did not.
 ///
 /// # Errors
 /// The first failure of either side; a failure to matte comes before one to encode.
 pub(super) fn run_beside<F: Finished>(
     pair: Pair,
-    frames: Vec<F>,
+    frames: &mut Vec<F>,
     clocks: &LaneClocks,
     cancel: &AtomicBool,
     sink: &mut Sink<'_>,
@@ -91,11 +131,12 @@ pub(super) fn run_beside<F: Finished>(
 ) -> Result<Totals, Error> {
     let (full, work) = bounded::<Work<F>>(1);
     let (spent, free) = bounded::<F>(frames.len());
-    for frame in frames {
+    for frame in frames.drain(..) {
         spent.send(frame).map_err(|_| Error::ThreadLost)?;
     }
     std::thread::scope(|scope| {
         let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
+        let back = free.clone();
         let ring = Ring { free, full };
         let mut done = 0;
         let matted = loop {
@@ -111,6 +152,7 @@ pub(super) fn run_beside<F: Finished>(
         // Closing the queue tells the encode thread that this was all.
         drop(ring);
         let encoded = encoder.join().map_err(|_| Error::ThreadLost)?;
+        frames.extend(back.try_iter());
         matted.and(encoded)
     })
 }
@@ -145,7 +187,10 @@ fn encode<F: Finished>(
             clocks.mux.time(|| sink(encoded))?;
         }
     }
-    for encoded in pair.finish()? {
+    let last = pair.finish()?;
+    // Nothing else holds them now; the other end keeps its side of the queue until this thread is done.
+    held.into_iter().filter_map(Arc::into_inner).for_each(|frame| drop(spent.send(frame)));
+    for encoded in last {
         clocks.mux.time(|| sink(encoded))?;
     }
     Ok(totals)

@@ -35,6 +35,14 @@ impl Matte {
         Self::Network(Network { engine, stage, small, coefficients: Coefficients::default() })
     }
 
+    /// Forgets the state: what comes next is the first picture of a video.
+    pub fn reset(&mut self) {
+        match self {
+            Self::Network(network) => network.engine.reset(),
+            Self::Key(_) => {}
+        }
+    }
+
     /// Fills `out` from `picture`, whose eyes lie at `eyes`, and carries the state on.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ mod matte;
 mod tests;
 
 pub use cpu::CpuLane;
-pub use encode::Totals;
+pub use encode::{Span, Totals};
 pub use error::Error;
 pub use gpu::{GpuLane, GpuMatte, GpuSource, HostFrame};
 pub use matte::Matte;

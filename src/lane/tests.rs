@@ -1,8 +1,8 @@
 //! The lane with a decoder made of thin air: frames that carry their own number must come out in
 //! order, each with its number, its time and its matte; and every way to end early must end.
 
-use super::{CpuLane, Error, Matte, Totals};
-use crate::frame::{Colour, Matrix, Picture, Range, Rect, Samples, Size, Yuv420};
+use super::{CpuLane, Error, Matte, Span, Totals};
+use crate::frame::{Colour, Composite, Matrix, Picture, Range, Rect, Samples, Size, Yuv420};
 use crate::kernels::key::{ChromaKey, KeyColour, KeyParameters};
 use crate::software::{self, Decoder, Tally};
 use crate::telemetry::LaneClocks;
@@ -64,25 +64,45 @@ impl Decoder for Synthetic {
     }
 }
 
-fn lane<'a>(
-    frames: u64,
-    fail_at_end: bool,
-    quality: Quality,
-    clocks: &'a LaneClocks,
-    cancel: &'a AtomicBool,
-) -> CpuLane<'a> {
-    let key = ChromaKey::new(&KeyParameters::new(KeyColour([0, 255, 0])), Matrix::Bt601).unwrap();
-    let config =
-        PairConfig { size: SIZE, colour: colour(), quality, crf: Some(4), threads: 1, key_interval: None };
-    CpuLane {
-        decoder: Box::new(Synthetic { frames, next: 0, fail_at_end }),
-        size: SIZE,
-        eyes: vec![Rect { x: 0, y: 0, size: SIZE }],
-        shown: 0..i64::MAX,
-        matte: Matte::Key(key),
-        pair: Pair::new(&config).unwrap(),
-        clocks,
-        cancel,
+/// What a lane borrows.
+struct Around {
+    clocks: LaneClocks,
+    cancel: AtomicBool,
+    matte: Matte,
+    frames: Vec<Composite>,
+}
+
+impl Around {
+    fn new() -> Self {
+        let key = ChromaKey::new(&KeyParameters::new(KeyColour([0, 255, 0])), Matrix::Bt601).unwrap();
+        Self {
+            clocks: LaneClocks::default(),
+            cancel: AtomicBool::new(false),
+            matte: Matte::Key(key),
+            frames: Vec::new(),
+        }
+    }
+
+    fn lane(&mut self, frames: u64, fail_at_end: bool, quality: Quality) -> CpuLane<'_> {
+        let config = PairConfig {
+            size: SIZE,
+            colour: colour(),
+            quality,
+            crf: Some(4),
+            threads: 1,
+            key_interval: None,
+        };
+        CpuLane {
+            decoder: Box::new(Synthetic { frames, next: 0, fail_at_end }),
+            size: SIZE,
+            eyes: vec![Rect { x: 0, y: 0, size: SIZE }],
+            span: Span { matted_from: i64::MIN, shown: 0..i64::MAX },
+            matte: &mut self.matte,
+            frames: &mut self.frames,
+            pair: Pair::new(&config).unwrap(),
+            clocks: &self.clocks,
+            cancel: &self.cancel,
+        }
     }
 }
 
@@ -106,8 +126,8 @@ fn plane(decoder: &mut vp9::Decoder, packet: &[u8]) -> Yuv420<u8> {
 #[test]
 fn frames_come_out_in_order_each_with_its_own_number_time_and_matte() {
     for quality in [Quality::Fast, Quality::Balanced, Quality::Best] {
-        let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(false));
-        let (result, pairs) = collect(lane(40, false, quality, &clocks, &cancel));
+        let mut around = Around::new();
+        let (result, pairs) = collect(around.lane(40, false, quality));
         assert_eq!(
             result.unwrap(),
             Totals { frames: 40, last_pts: Some(39 * 1001), ..Totals::default() },
@@ -122,35 +142,48 @@ fn frames_come_out_in_order_each_with_its_own_number_time_and_matte() {
             assert!(got.abs_diff(luma_of(number as u64)) <= 1, "{quality:?}, frame {number}: luma {got}");
             assert_eq!((alpha.y.row(32)[32], alpha.y.row(4)[90]), (255, 0), "{quality:?}, frame {number}");
         }
-        assert_eq!(clocks.compose.read().items, 40);
+        assert_eq!(around.clocks.compose.read().items, 40);
     }
 }
 
 #[test]
 fn frames_outside_the_shown_time_are_matted_but_not_encoded() {
-    let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(false));
-    let mut lane = lane(20, false, Quality::Fast, &clocks, &cancel);
-    lane.shown = 5 * 1001..15 * 1001;
+    let mut around = Around::new();
+    let mut lane = around.lane(20, false, Quality::Fast);
+    lane.span.shown = 5 * 1001..15 * 1001;
     let (result, pairs) = collect(lane);
     assert_eq!(result.unwrap().frames, 10);
     assert_eq!((pairs[0].pts, pairs[9].pts), (5 * 1001, 14 * 1001));
     assert!(pairs[0].key);
-    assert_eq!(clocks.compose.read().items, 20);
+    assert_eq!(around.clocks.compose.read().items, 15, "nothing behind the end is looked at");
+}
+
+#[test]
+fn a_warm_up_is_as_long_as_it_is_told_and_buffers_come_back() {
+    let mut around = Around::new();
+    for _ in 0..2 {
+        let mut lane = around.lane(20, false, Quality::Fast);
+        lane.span = Span { matted_from: 3 * 1001, shown: 5 * 1001..9 * 1001 };
+        let (result, pairs) = collect(lane);
+        assert_eq!((result.unwrap().frames, pairs[0].pts), (4, 5 * 1001));
+        assert_eq!(around.frames.len(), super::encode::FRAMES);
+    }
+    assert_eq!(around.clocks.compose.read().items, 2 * 6);
 }
 
 #[test]
 fn a_failing_decoder_ends_the_lane_with_its_error() {
-    let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(false));
-    let (result, pairs) = collect(lane(10, true, Quality::Fast, &clocks, &cancel));
+    let mut around = Around::new();
+    let (result, pairs) = collect(around.lane(10, true, Quality::Fast));
     assert!(matches!(result, Err(Error::Decode { frames: 10, .. })), "{result:?}");
     assert_eq!(pairs.len(), 10, "what came before is encoded");
 }
 
 #[test]
 fn a_failing_sink_ends_the_lane_with_its_error() {
-    let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(false));
+    let mut around = Around::new();
     let mut written = 0;
-    let result = lane(500, false, Quality::Fast, &clocks, &cancel).run(&mut |_| {
+    let result = around.lane(500, false, Quality::Fast).run(&mut |_| {
         written += 1;
         if written == 3 { Err(muxer::Error::PtsNotIncreasing { previous_ms: 1, pts_ms: 1 }) } else { Ok(()) }
     });
@@ -160,8 +193,8 @@ fn a_failing_sink_ends_the_lane_with_its_error() {
 
 #[test]
 fn a_size_that_changes_is_refused() {
-    let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(false));
-    let mut lane = lane(3, false, Quality::Fast, &clocks, &cancel);
+    let mut around = Around::new();
+    let mut lane = around.lane(3, false, Quality::Fast);
     lane.size = Size::new(98, 64);
     let (result, _) = collect(lane);
     assert!(matches!(result, Err(Error::SizeChange { frames: 0, .. })), "{result:?}");
@@ -169,8 +202,9 @@ fn a_size_that_changes_is_refused() {
 
 #[test]
 fn a_signal_stops_at_the_next_frame() {
-    let (clocks, cancel) = (LaneClocks::default(), AtomicBool::new(true));
-    let (result, pairs) = collect(lane(1000, false, Quality::Fast, &clocks, &cancel));
+    let mut around = Around::new();
+    around.cancel = AtomicBool::new(true);
+    let (result, pairs) = collect(around.lane(1000, false, Quality::Fast));
     assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
     assert!(pairs.len() <= 1);
 }

@@ -50,6 +50,16 @@ pub struct Index {
 }
 
 impl Index {
+    /// An index of samples that lie in no file, for tests of what is made from one.
+    #[cfg(test)]
+    pub(crate) fn imagined(packets: &[(i64, bool)]) -> Self {
+        let mut index = Self::default();
+        for (&(pts, key), number) in packets.iter().zip(0..) {
+            index.push(pts, key, Place::Sample(number)).expect("few packets");
+        }
+        index
+    }
+
     /// Adds the next packet.
     pub(super) fn push(&mut self, pts: i64, key: bool, place: Place) -> Result<(), Error> {
         let ordinal = self.packets.len();

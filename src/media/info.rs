@@ -150,6 +150,8 @@ pub struct VideoTrack {
     pub codec: Codec,
     /// Visible size of the decoded picture: as the bitstream says, else as the container does.
     pub size: Size,
+    /// Columns cut off on the left and rows cut off at the top of the coded picture, by the bitstream.
+    pub crop: [usize; 2],
     /// Bits per sample: 8 or 10.
     pub depth: u8,
     /// Chroma format, always [`Chroma::Yuv420`] in an opened [`super::Source`].

@@ -211,6 +211,7 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
     let by_container = video.size.zip(video.format);
     let header = header.or(by_container.map(|(size, (depth, chroma))| StreamHeader {
         size,
+        crop: [0; 2],
         depth,
         chroma,
         colour: DeclaredColour::default(),
@@ -232,6 +233,7 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
         id: video.id,
         codec,
         size: header.size,
+        crop: header.crop,
         depth: header.depth,
         chroma: header.chroma,
         time_base: video.time_base,

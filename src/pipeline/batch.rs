@@ -1,16 +1,23 @@
-//! A run over many files: names of outputs, one file after another, a report of all.
+//! A run over many files: names of outputs, what is to be done, lanes, a report of all.
 #![forbid(unsafe_code)]
 
+use super::current::{self, Output};
 use super::device::Found;
-use super::error::Error;
-use super::job::run_job;
+use super::error::{Error, chain};
+use super::inputs::Named;
+use super::machine::machine;
 use super::matting::Models;
-use super::progress::Observer;
-use super::report::RunReport;
+use super::plan::lanes::{Lanes, Need};
+use super::plan::{FilePlan, MattePlan};
+use super::progress::{Event, Observer};
+use super::report::{FileReport, RunReport};
+use super::schedule::{FileWork, Run, run};
 use super::settings::{Job, MatteChoice, Settings};
+use super::stop::Stop;
+use super::survey::survey;
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Where results are to go.
@@ -18,7 +25,7 @@ use std::time::Instant;
 pub enum Destination {
     /// The one input's result.
     File(PathBuf),
-    /// Every input's result, by its name.
+    /// Every input's result, by its name, below the folders that it was found below.
     Folder(PathBuf),
 }
 
@@ -26,29 +33,29 @@ pub enum Destination {
 ///
 /// # Errors
 /// Several inputs for one file, two inputs with the same output, an output that is an input.
-pub fn assign_outputs(inputs: &[PathBuf], destination: &Destination) -> Result<Vec<Job>, Error> {
+pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec<Job>, Error> {
     let jobs: Vec<Job> = match destination {
         Destination::File(output) => {
             let [input] = inputs else {
                 let n = inputs.len();
                 return Err(Error::Usage(format!("--output takes one input, {n} were given; use --out-dir")));
             };
-            vec![Job { input: input.clone(), output: output.clone() }]
+            vec![Job { input: input.path.clone(), output: output.clone() }]
         }
         Destination::Folder(folder) => inputs
             .iter()
-            .map(|input| {
+            .map(|Named { path: input, below }| {
                 let stem = input.file_stem().ok_or_else(|| {
                     Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
                 })?;
                 let mut name = stem.to_os_string();
                 name.push(".webm");
-                Ok(Job { input: input.clone(), output: folder.join(name) })
+                Ok(Job { input: input.clone(), output: folder.join(below).join(name) })
             })
             .collect::<Result<_, Error>>()?,
     };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let sources: Vec<PathBuf> = inputs.iter().map(|path| real(path)).collect();
+    let sources: Vec<PathBuf> = inputs.iter().map(|named| real(&named.path)).collect();
     let mut taken: HashMap<&Path, &Path> = HashMap::new();
     for Job { input, output } in &jobs {
         if sources.contains(&real(output)) {
@@ -63,39 +70,161 @@ pub fn assign_outputs(inputs: &[PathBuf], destination: &Destination) -> Result<V
     Ok(jobs)
 }
 
-/// Does all jobs, one after another; a failed one does not stop the others, a signal does.
+/// Does all jobs, several at once where the machine can; a failed one does not stop the others, `stop` does.
 ///
 /// # Errors
-/// Only what makes every file pointless: weights that cannot be had, a folder that cannot be made.
+/// Only what makes every file pointless: weights that cannot be had, a device that was asked for and is not there.
 pub fn run_batch(
     jobs: &[Job],
     settings: &Settings,
     observer: &dyn Observer,
-    cancel: &AtomicBool,
+    stop: &Stop,
 ) -> Result<RunReport, Error> {
     let start = Instant::now();
-    let models = Models::default();
-    let found = Found::new(settings.device)?;
-    if let MatteChoice::Network { model, .. } = &settings.matte {
-        // Asked for before the first file is opened: without weights no file can be done.
-        models.get(model)?;
-    }
+    let setup = SetUp::new(settings)?;
+    let mut reports: Vec<Option<FileReport>> = Vec::new();
     let mut files = Vec::new();
-    let mut exit_code = 0;
-    for (index, job) in jobs.iter().enumerate() {
-        let report = run_job(job, (index, jobs.len()), settings, (&found, &models), observer, cancel);
-        // The first failure decides; the report has them all.
-        if exit_code == 0 {
-            exit_code = report.exit_code;
-        }
-        files.push(report);
-        if cancel.load(Ordering::Relaxed) {
-            exit_code = Error::Interrupted.fault().exit_code();
-            break;
+    for (place, (job, surveyed)) in jobs.iter().zip(setup.survey_all(jobs, settings)).enumerate() {
+        let begun = surveyed.and_then(|surveyed| begin(surveyed, place, settings));
+        reports.push(match begun {
+            Ok(Begun::Work(work)) => {
+                files.push(*work);
+                None
+            }
+            Ok(Begun::Skipped(report)) => {
+                observer.event(Event::Skipped { report: &report });
+                Some(report)
+            }
+            Err(error) => {
+                let report = failed(job, &error);
+                observer.event(Event::Failed { report: &report });
+                Some(report)
+            }
+        });
+    }
+    // The longest first: what is begun last is then short, and lanes do not wait for one long file.
+    files.sort_by_key(|(work, _)| std::cmp::Reverse(work.pixels()));
+    let lanes = match files.is_empty() {
+        true => None,
+        false => Some(setup.lanes(&files, settings)?),
+    };
+    if let Some(lanes) = &lanes {
+        let (files, waiting): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let frames = files.iter().filter_map(FileWork::to_do).sum();
+        observer.event(Event::Planned { frames, lanes });
+        let run_of = Run {
+            devices: &setup.devices,
+            lanes,
+            settings,
+            models: &setup.models,
+            observer,
+            stop,
+            files: &files,
+            count: jobs.len(),
+        };
+        for (work, report) in files.iter().zip(run(&run_of, waiting)) {
+            reports[work.place] = Some(report);
         }
     }
+    let files: Vec<FileReport> = reports.into_iter().flatten().collect();
+    // The first failure decides; the report has them all.
+    let first = files.iter().map(|file| file.exit_code).find(|&code| code != 0).unwrap_or(0);
+    let exit_code =
+        if stop.is_draining() && first != 0 { Error::Interrupted.fault().exit_code() } else { first };
     let wall_seconds = start.elapsed().as_secs_f64();
-    Ok(RunReport { version: env!("CARGO_PKG_VERSION"), wall_seconds, exit_code, files })
+    Ok(RunReport { version: env!("CARGO_PKG_VERSION"), wall_seconds, exit_code, lanes, files })
+}
+
+/// What all files of a run share.
+pub(super) struct SetUp {
+    pub(super) devices: Vec<Found>,
+    pub(super) models: Models,
+}
+
+impl SetUp {
+    /// Opens the devices; reads the weights before the first file is opened: without them no file can be done.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+        let (devices, models) = (Found::all(&settings.device)?, Models::default());
+        if let MatteChoice::Network { model, .. } = &settings.matte {
+            models.get(model)?;
+        }
+        Ok(Self { devices, models })
+    }
+
+    /// Looks at all files, several at once; results in their order.
+    pub(super) fn survey_all(&self, jobs: &[Job], settings: &Settings) -> Vec<Result<FilePlan, Error>> {
+        jobs.par_iter().map(|job| survey(job, settings, &self.devices[0], &self.models)).collect()
+    }
+
+    /// The lanes for what is to be done.
+    fn lanes(&self, files: &[(FileWork, Vec<usize>)], settings: &Settings) -> Result<Lanes, Error> {
+        let segments = files.iter().map(|(_, waiting)| waiting.len()).sum();
+        self.lanes_for(files.iter().map(|(work, _)| work.plan()), segments, settings)
+    }
+
+    /// The lanes for so many segments of these files.
+    pub(super) fn lanes_for<'a>(
+        &self,
+        plans: impl Iterator<Item = &'a FilePlan>,
+        segments: usize,
+        settings: &Settings,
+    ) -> Result<Lanes, Error> {
+        let need = plans.map(|plan| self.need(plan)).reduce(Need::max);
+        let need = need.unwrap_or(Need { host_bytes: 0, device_bytes: 0 });
+        let machine = machine(&self.devices, settings.threads)?;
+        Ok(Lanes::new(&machine, need, segments, settings.lanes))
+    }
+
+    /// What a lane needs for a file.
+    pub(super) fn need(&self, plan: &FilePlan) -> Need {
+        let found = &self.devices[0];
+        let network = matches!(plan.matte, MattePlan::Network { .. });
+        let on_gpu = matches!(found, Found::Gpu(_)) && network;
+        let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
+        Need::new(plan.video.size, on_gpu, software)
+    }
+}
+
+/// What is to be done about a file.
+enum Begun {
+    Work(Box<(FileWork, Vec<usize>)>),
+    Skipped(FileReport),
+}
+
+/// Decides whether a file is to be done, and finds what an earlier run has left of it.
+fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Error> {
+    let output = &plan.job.output;
+    if !settings.overwrite {
+        match current::state(output, &plan) {
+            Output::Absent => {}
+            Output::Current { frames, bytes } => {
+                let report = FileReport {
+                    input: plan.job.input.clone(),
+                    output: output.clone(),
+                    skipped: true,
+                    frames,
+                    output_bytes: bytes,
+                    ..FileReport::default()
+                };
+                // A run that died after its last step but one has left its folder.
+                FileWork::clear(&plan, settings.temp_dir.as_deref())?;
+                return Ok(Begun::Skipped(report));
+            }
+            Output::Other(why) => return Err(Error::Exists { path: output.clone(), why }),
+        }
+    }
+    let work = FileWork::new(plan, place, settings.temp_dir.as_deref())?;
+    Ok(Begun::Work(Box::new(work)))
+}
+
+fn failed(job: &Job, error: &Error) -> FileReport {
+    FileReport {
+        input: job.input.clone(),
+        output: job.output.clone(),
+        error: Some(chain(error)),
+        exit_code: error.fault().exit_code(),
+        ..FileReport::default()
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +232,8 @@ mod tests {
     use super::*;
 
     fn assign(inputs: &[&str], destination: Destination) -> Result<Vec<Job>, Error> {
-        assign_outputs(&inputs.iter().map(PathBuf::from).collect::<Vec<_>>(), &destination)
+        let named = |name: &&str| Named { path: PathBuf::from(name), below: PathBuf::new() };
+        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination)
     }
 
     #[test]

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::error::Error;
+use super::input::software_decoder;
+use super::plan::MattePlan;
 use crate::engine::native::{Model, Tiles};
 use crate::gpu::nvdec::Library;
 use crate::gpu::{self, Device};
@@ -11,15 +13,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A device to work on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum DeviceChoice {
-    /// The first GPU that works, else the CPU.
+    /// All GPUs that work, else the CPU.
     #[default]
     Auto,
     /// The CPU, whatever GPUs there are.
     Cpu,
-    /// This GPU or none.
-    Cuda(usize),
+    /// These GPUs, by number, all of them.
+    Cuda(Vec<usize>),
 }
 
 /// Identifies a model on a device: weights, stage, eyes.
@@ -44,33 +46,121 @@ pub enum Found {
 }
 
 impl Found {
-    /// Looks for the device.
+    /// Looks for the devices; at least one comes out.
     ///
     /// # Errors
     /// When a GPU was asked for by number and cannot be had.
-    pub fn new(choice: DeviceChoice) -> Result<Self, Error> {
-        let ordinal = match choice {
-            DeviceChoice::Cpu => return Ok(Self::Cpu("the CPU was asked for".to_owned())),
-            DeviceChoice::Auto => 0,
-            DeviceChoice::Cuda(ordinal) => ordinal,
-        };
-        let opened = Device::open(ordinal).and_then(|device| Ok((device.name()?, device)));
-        match (opened, choice) {
-            (Ok((name, device)), _) => Ok(Self::Gpu(Box::new(Gpu {
-                device,
-                name,
-                nvdec: Library::load(),
-                models: Mutex::default(),
-            }))),
-            (Err(error), DeviceChoice::Auto) => Ok(Self::Cpu(super::chain(&error))),
-            (Err(source), _) => Err(Error::Device { name: format!("cuda:{ordinal}"), source }),
+    pub fn all(choice: &DeviceChoice) -> Result<Vec<Self>, Error> {
+        match choice {
+            DeviceChoice::Cpu => Ok(vec![Self::Cpu("the CPU was asked for".to_owned())]),
+            DeviceChoice::Cuda(ordinals) => ordinals
+                .iter()
+                .map(|&ordinal| {
+                    Self::open(ordinal)
+                        .map_err(|source| Error::Device { name: format!("cuda:{ordinal}"), source })
+                })
+                .collect(),
+            DeviceChoice::Auto => {
+                let opened: Vec<_> = match Device::count() {
+                    Ok(count) => (0..count.max(1)).map(Self::open).collect(),
+                    Err(error) => vec![Err(error)],
+                };
+                let (working, failed): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+                if working.is_empty() {
+                    let why = failed.into_iter().find_map(Result::err);
+                    let why = why.map_or("no GPU".to_owned(), |error| super::chain(&error));
+                    return Ok(vec![Self::Cpu(why)]);
+                }
+                Ok(working.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    fn open(ordinal: usize) -> Result<Self, gpu::Error> {
+        let device = Device::open(ordinal)?;
+        let name = device.name()?;
+        Ok(Self::Gpu(Box::new(Gpu { device, name, nvdec: Library::load(), models: Mutex::default() })))
+    }
+
+    /// Where the network works, for people.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Gpu(gpu) => format!("on {}", gpu.name),
+            Self::Cpu(_) => "on the CPU".to_owned(),
+        }
+    }
+
+    /// The engine that runs the network.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Gpu(_) => "native CUDA",
+            Self::Cpu(_) => "CPU",
+        }
+    }
+
+    /// Free memory of the GPU in bytes; `None` on the CPU.
+    ///
+    /// # Errors
+    /// When the driver does not tell.
+    pub fn free_bytes(&self) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Cpu(_) => Ok(None),
+            Self::Gpu(gpu) => match gpu.device.memory() {
+                Ok((free, _)) => Ok(Some(free as u64)),
+                Err(source) => Err(Error::Device { name: gpu.name.clone(), source }),
+            },
+        }
+    }
+
+    /// What decodes a video that is matted like this, and why.
+    pub fn decode_path_for(&self, video: &VideoTrack, matte: &MattePlan) -> DecodePath {
+        match (self, matte) {
+            (Self::Gpu(_), MattePlan::Key(_)) => DecodePath {
+                decoder: software_decoder(video.codec).0.to_owned(),
+                reason: "on the CPU: the chroma key runs there".to_owned(),
+            },
+            _ => self.decode_path(video).1,
+        }
+    }
+}
+
+/// What decodes a video, and why that.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct DecodePath {
+    /// `NVDEC`, or the software decoder.
+    pub decoder: String,
+    /// Where it runs, and what stands against NVDEC if it is another.
+    pub reason: String,
+}
+
+/// What would decode `video` for the network on this machine; starts no decoder.
+///
+/// # Errors
+/// When a GPU was asked for by number and cannot be had.
+pub fn decode_path(choice: &DeviceChoice, video: &VideoTrack) -> Result<DecodePath, Error> {
+    Ok(Found::all(choice)?[0].decode_path(video).1)
+}
+
+impl Found {
+    /// The way a video takes, and NVDEC's library where it is that of NVDEC.
+    pub(super) fn decode_path(&self, video: &VideoTrack) -> (Option<Arc<Library>>, DecodePath) {
+        let software = |reason| DecodePath { decoder: software_decoder(video.codec).0.to_owned(), reason };
+        match self {
+            Self::Cpu(reason) => (None, software(format!("on the CPU: {reason}"))),
+            Self::Gpu(gpu) => match gpu.decoder_for(video) {
+                Ok(library) => {
+                    let (decoder, reason) = ("NVDEC".to_owned(), format!("on {}", gpu.name));
+                    (Some(library), DecodePath { decoder, reason })
+                }
+                Err(reason) => (None, software(format!("on the CPU, uploaded to {}: {reason}", gpu.name))),
+            },
         }
     }
 }
 
 impl Gpu {
     /// NVDEC's library if this GPU's decoder takes the video, else why not.
-    pub fn decoder_for(&self, video: &VideoTrack) -> Result<Arc<Library>, String> {
+    fn decoder_for(&self, video: &VideoTrack) -> Result<Arc<Library>, String> {
         let library = self.nvdec.as_ref().map_err(|error| super::chain(error))?;
         library.can_decode(&self.device, &video.into()).map_err(|error| super::chain(&error))?;
         Ok(Arc::clone(library))

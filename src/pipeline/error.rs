@@ -1,11 +1,10 @@
 //! What can end the work on a file, with the place added once: which file, which frame.
 #![forbid(unsafe_code)]
 
-use super::settings::Job;
 use crate::gpu::{self, nvdec};
 use crate::{engine, kernels, lane, media, software, vp9, webm};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Kinds of failure by who can mend them. The numbers are the program's exit codes (README,
 /// `vrpipe --help`); 0 is success and 1 a verification that found differences.
@@ -49,6 +48,15 @@ pub enum Error {
         /// Why not.
         #[source]
         source: media::Error,
+    },
+    /// An input cannot be read to tell whether it changed.
+    #[error("{}", path.display())]
+    Unreadable {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
     },
     /// An input has no frame at all.
     #[error("{}: the video track holds no frame that can be shown", path.display())]
@@ -126,10 +134,12 @@ pub enum Error {
         source: lane::Error,
     },
     /// The output is there already.
-    #[error("{} exists; --overwrite replaces it", path.display())]
+    #[error("{} exists and {why}; --overwrite replaces it", path.display())]
     Exists {
         /// The output.
         path: PathBuf,
+        /// Why it is not what would be made.
+        why: &'static str,
     },
     /// The output cannot be created, synced or renamed.
     #[error("{}", path.display())]
@@ -158,6 +168,24 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The folder of finished segments cannot be used.
+    #[error("{}: finished segments are kept here", path.display())]
+    Store {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A finished segment cannot be read back.
+    #[error("{}: finished segment", path.display())]
+    Segment {
+        /// The segment's file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -169,12 +197,12 @@ impl Error {
         Self::Model { name: name.to_owned(), source: Box::new(source) }
     }
 
-    /// A lane's error with the file that it is about.
-    pub(super) fn from_lane(source: lane::Error, job: &Job) -> Self {
+    /// A lane's error with the files that it is about.
+    pub(super) fn from_lane(source: lane::Error, input: &Path, output: &Path) -> Self {
         match source {
-            lane::Error::Mux(source) => Self::Mux { path: job.output.clone(), source },
+            lane::Error::Mux(source) => Self::Mux { path: output.to_path_buf(), source },
             lane::Error::Interrupted => Self::Interrupted,
-            source => Self::Lane { path: job.input.clone(), source },
+            source => Self::Lane { path: input.to_path_buf(), source },
         }
     }
 
@@ -198,12 +226,17 @@ impl Error {
                 | lane::Error::ThreadLost => Fault::Bug,
             },
             Self::Open { .. }
+            | Self::Unreadable { .. }
             | Self::NoFrames { .. }
             | Self::Key { .. }
             | Self::Playback { .. }
             | Self::Encode { .. } => Fault::Input,
             Self::Model { .. } => Fault::SetUp,
-            Self::Exists { .. } | Self::Output { .. } | Self::Mux { .. } => Fault::Output,
+            Self::Exists { .. }
+            | Self::Output { .. }
+            | Self::Store { .. }
+            | Self::Segment { .. }
+            | Self::Mux { .. } => Fault::Output,
             Self::Device { .. } | Self::GpuLane(_) | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
             Self::Nvdec { source, .. } => nvdec_fault(source),
             Self::Engine(_) => Fault::Bug,

@@ -3,17 +3,17 @@
 
 use super::device::Gpu;
 use super::error::Error;
+use super::plan::MattePlan;
 use super::report::MatteReport;
-use super::settings::{Detail, MatteChoice};
+use super::settings::Detail;
 use crate::engine::cpu::CpuEngine;
-use crate::frame::{Matrix, Picture, Rect, Size};
-use crate::kernels::key::{ChromaKey, KeyColour, KeyParameters};
+use crate::frame::{Matrix, Rect, Size};
+use crate::kernels::key::{ChromaKey, KeyParameters};
 use crate::kernels::sample;
 use crate::lane::{GpuMatte, Matte};
 use crate::media::VideoTrack;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
-use crate::software::{self, Decoder, Tally};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,56 +41,34 @@ impl Models {
     }
 }
 
-/// A decoder whose first picture has been looked at.
-struct Peeked {
-    first: Option<Picture>,
-    rest: Box<dyn Decoder>,
-}
-
-impl Decoder for Peeked {
-    fn next_picture(&mut self) -> Result<Option<Picture>, software::Error> {
-        match self.first.take() {
-            Some(picture) => Ok(Some(picture)),
-            None => self.rest.next_picture(),
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.rest.name()
-    }
-
-    fn tally(&self) -> Tally {
-        self.rest.tally()
-    }
-}
-
-/// Makes the matte of one file on the CPU; its views are `eyes`. Gives the decoder back: a chroma
-/// key picks its colour from the first picture.
+/// What finds the background on the CPU, for views `eyes`.
 ///
 /// # Errors
-/// Weights that cannot be had, a stage that cannot be, a screen that is none.
+/// Weights that cannot be had, a stage that cannot be, a key that is none.
 pub fn matte_on_cpu(
     input: &Path,
-    choice: &MatteChoice,
+    plan: &MattePlan,
     models: &Models,
-    decoder: Box<dyn Decoder>,
     matrix: Matrix,
     eyes: &[Rect],
-) -> Result<(Matte, MatteReport, Box<dyn Decoder>), Error> {
-    let (model, detail) = match choice {
-        MatteChoice::Network { model, detail } => (model, *detail),
-        MatteChoice::Chroma { colour } => return chroma(input, *colour, matrix, decoder, eyes),
+) -> Result<Matte, Error> {
+    let (model, detail) = match plan {
+        MattePlan::Network { model, detail } => (model, *detail),
+        MattePlan::Key(parameters) => {
+            return ChromaKey::new(parameters, matrix)
+                .map(Matte::Key)
+                .map_err(|source| Error::Key { path: input.to_path_buf(), source });
+        }
     };
-    let (path, weights) = models.get(model)?;
+    let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
     let graph =
         build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
     let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
-    let report = report(&path, &weights, &stage, "on the CPU");
-    Ok((Matte::network(Box::new(engine), stage.ratio()), report, decoder))
+    Ok(Matte::network(Box::new(engine), stage.ratio()))
 }
 
-/// Makes the matte of one file on a GPU, by the network; its views are `eyes`.
+/// The network on a GPU, for views `eyes`.
 ///
 /// # Errors
 /// Weights that cannot be had, a stage that cannot be, a device that fails.
@@ -101,15 +79,13 @@ pub fn matte_on_gpu(
     models: &Models,
     video: &VideoTrack,
     eyes: &[Rect],
-) -> Result<(GpuMatte, MatteReport), Error> {
-    let (path, weights) = models.get(model)?;
+) -> Result<GpuMatte, Error> {
+    let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
     let prepared = gpu.model(&weights, &stage, eyes.len())?;
     let size = Size::new(stage.size().width, stage.size().height);
     let small = sample::Stage { ratio: stage.ratio(), size };
-    let matte = GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour)
-        .map_err(Error::GpuLane)?;
-    Ok((matte, report(&path, &weights, &stage, &format!("on {}", gpu.name))))
+    GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour).map_err(Error::GpuLane)
 }
 
 fn stage(model: &str, detail: Detail, eyes: &[Rect]) -> Result<Stage, Error> {
@@ -125,42 +101,34 @@ fn stage(model: &str, detail: Detail, eyes: &[Rect]) -> Result<Stage, Error> {
     .map_err(|e| Error::model(model, e))
 }
 
-fn report(path: &Path, weights: &Weights, stage: &Stage, place: &str) -> MatteReport {
-    MatteReport {
+/// What will be said of a network, which works in `place`.
+///
+/// # Errors
+/// Weights that cannot be had, a stage that cannot be.
+pub fn network_report(
+    model: &str,
+    detail: Detail,
+    models: &Models,
+    eyes: &[Rect],
+    place: &str,
+) -> Result<MatteReport, Error> {
+    let (path, weights) = models.get(model)?;
+    let stage = stage(model, detail, eyes)?;
+    Ok(MatteReport {
         method: "rvm",
         source: path.display().to_string(),
         detail: format!("{} with the {} guided filter, {place}", weights.variant(), weights.refiner()),
         stage: Some(Size::new(stage.size().width, stage.size().height)),
-    }
+    })
 }
 
-fn chroma(
-    input: &Path,
-    colour: Option<KeyColour>,
-    matrix: Matrix,
-    mut decoder: Box<dyn Decoder>,
-    eyes: &[Rect],
-) -> Result<(Matte, MatteReport, Box<dyn Decoder>), Error> {
-    let failed = |source| Error::Key { path: input.to_path_buf(), source };
-    let (parameters, how) = match colour {
-        Some(colour) => (KeyParameters::new(colour), "given"),
-        None => {
-            let picture = decoder
-                .next_picture()
-                .map_err(|source| Error::Decoder { path: input.to_path_buf(), source })?
-                .ok_or_else(|| Error::NoFrames { path: input.to_path_buf() })?;
-            let picked = KeyParameters::pick(&picture, eyes).map_err(failed)?;
-            decoder = Box::new(Peeked { first: Some(picture), rest: decoder });
-            (picked, "picked from the first picture")
-        }
-    };
-    let key = ChromaKey::new(&parameters, matrix).map_err(failed)?;
+/// What will be said of a chroma key, whose colour was found like `how`.
+pub fn key_report(parameters: &KeyParameters, how: &str) -> MatteReport {
     let KeyParameters { colour, inner, outer, spill } = parameters;
-    let report = MatteReport {
+    MatteReport {
         method: "chroma",
         source: format!("{colour} ({how})"),
         detail: format!("clear up to {inner}, solid from {outer}, spill removed {spill}"),
         stage: None,
-    };
-    Ok((Matte::Key(key), report, decoder))
+    }
 }

@@ -8,26 +8,39 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod current;
 mod device;
 mod error;
+mod forecast;
 mod input;
-mod job;
-mod lanes;
+mod inputs;
+mod join;
+mod machine;
 mod matting;
 mod output;
+pub mod plan;
 pub mod playback;
 mod progress;
 mod report;
+mod schedule;
+mod segment;
 mod settings;
 mod sheet;
+mod stop;
+mod store;
+mod survey;
+mod timeline;
 pub mod verify;
 
 pub use batch::{Destination, assign_outputs, run_batch};
-pub use device::DeviceChoice;
+pub use device::{DecodePath, DeviceChoice, decode_path};
 pub use error::{Error, Fault, chain};
+pub use forecast::{FileForecast, Forecast, forecast};
 pub use input::software_decoder;
+pub use inputs::{Named, find_inputs};
 pub use output::PendingFile;
 pub use progress::{Event, Observer, Silent};
 pub use report::{FileReport, MatteReport, RunReport, SourceReport, StageReport};
 pub use settings::{Detail, Job, MatteChoice, Settings};
 pub use sheet::write_sheet;
+pub use stop::{Asked, Stop};

@@ -45,9 +45,17 @@ impl PendingFile {
         file.sync_all()?;
         fs::rename(&self.part, &self.target)?;
         self.committed = true;
-        let folder = self.target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        sync_folder_of(&self.target)
     }
+}
+
+/// Syncs the folder that holds `path`, so that a new or removed name survives a power cut.
+///
+/// # Errors
+/// When the folder cannot be opened or synced.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 impl Drop for PendingFile {

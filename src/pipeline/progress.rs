@@ -1,13 +1,37 @@
 //! What a run tells the outside while it works.
 #![forbid(unsafe_code)]
 
+use super::plan::lanes::Lanes;
 use super::report::FileReport;
 use std::path::Path;
 
 /// Something that happened to one file of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The file has been opened and work begins.
+    /// All inputs have been looked at and work begins.
+    Planned {
+        /// Frames to be written in this run, as far as the files tell.
+        frames: u64,
+        /// The lanes.
+        lanes: &'a Lanes,
+    },
+    /// The output was there, complete and current; nothing is done.
+    Skipped {
+        /// What is known.
+        report: &'a FileReport,
+    },
+    /// A segment failed and is tried again.
+    Again {
+        /// The file.
+        input: &'a Path,
+        /// The segment, from 0.
+        segment: usize,
+        /// The attempt to come, from 2.
+        attempt: u32,
+        /// What went wrong.
+        reason: &'a str,
+    },
+    /// Work on the file begins; several may be at work at once.
     Started {
         /// The file.
         input: &'a Path,
@@ -22,7 +46,7 @@ pub enum Event<'a> {
     Frames {
         /// The file.
         input: &'a Path,
-        /// Frames written so far.
+        /// Frames written so far, those of earlier runs with them; fewer again when a segment fails.
         done: u64,
         /// Frames expected, when the container tells.
         total: Option<u64>,

@@ -1,6 +1,7 @@
 //! The report of a run: what was found, what was done, where the time went.
 #![forbid(unsafe_code)]
 
+use super::plan::lanes::Lanes;
 use crate::frame::{Colour, Size};
 use crate::layout::Layout;
 use crate::packet::Codec;
@@ -15,6 +16,8 @@ pub struct RunReport {
     pub wall_seconds: f64,
     /// Exit code of the run.
     pub exit_code: u8,
+    /// Lanes on each device, and why not more; absent when there was nothing to do.
+    pub lanes: Option<Lanes>,
     /// One entry per input, in the order given.
     pub files: Vec<FileReport>,
 }
@@ -34,17 +37,27 @@ pub struct FileReport {
     pub source: Option<SourceReport>,
     /// How it was matted.
     pub matte: Option<MatteReport>,
-    /// Frames written.
+    /// Whether the output was there, complete and made like this.
+    pub skipped: bool,
+    /// Segments that the video was cut into.
+    pub segments: usize,
+    /// Frames that an earlier run had finished.
+    pub resumed_frames: u64,
+    /// Segments that failed and were done again.
+    pub retries: u32,
+    /// Frames written, those of an earlier run with them.
     pub frames: u64,
     /// Presentation time of the last frame's end, in seconds.
     pub duration_seconds: f64,
     /// Bytes of the output.
     pub output_bytes: u64,
-    /// Wall time in seconds.
+    /// Wall time from the first segment on, in seconds.
     pub wall_seconds: f64,
-    /// Frames per second of wall time.
+    /// Frames of this run per second of wall time.
     pub fps: f64,
-    /// Each stage's busy time.
+    /// What the lanes waited for most, in words; absent when next to nothing was done.
+    pub limit: Option<String>,
+    /// Each stage's busy time, over all lanes.
     pub stages: Vec<StageReport>,
     /// What a user should know of this output (timestamps shifted, sound left out, ...).
     pub notes: Vec<String>,
@@ -99,8 +112,8 @@ impl MatteReport {
 pub struct StageReport {
     /// Name.
     pub stage: &'static str,
-    /// Seconds at work.
+    /// Seconds at work, the sum of all lanes.
     pub busy_seconds: f64,
-    /// Share of the wall time.
+    /// Share of the wall time of all lanes.
     pub busy_share: f64,
 }

@@ -53,6 +53,16 @@ pub struct Settings {
     pub stall: Duration,
     /// Whether outputs that exist are replaced.
     pub overwrite: bool,
+    /// Wanted length of a segment; `None`: each video in one piece.
+    pub segment: Option<Duration>,
+    /// Frames matted ahead of a segment for the state of the network.
+    pub warm_up: u32,
+    /// Segments at work at once; as many as the machine can carry when `None`.
+    pub lanes: Option<usize>,
+    /// How often a segment that failed is tried again.
+    pub retries: u32,
+    /// Where finished segments are kept; beside each output when `None`.
+    pub temp_dir: Option<PathBuf>,
 }
 
 /// One input and the place of its result.

@@ -24,6 +24,7 @@ pub(super) fn header(alpha: bool, expected_key_frames: u64) -> Header {
         expected_key_frames,
         title: None,
         writing_app: "t".to_owned(),
+        tags: vec![("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())],
     }
 }
 
@@ -137,6 +138,7 @@ fn the_reader_reads_the_bytes_spelled_out_by_hand() {
     let mut reader = Reader::open(Cursor::new(bytes_of(SPELLED_OUT))).unwrap();
     reader.check_index().unwrap();
     let read = reader.header();
+    assert_eq!(read.tags, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())]);
     assert_eq!((read.doc_type.as_str(), read.segment.data_at_byte), ("webm", 48));
     assert_eq!((read.info.timestamp_scale_ns, read.info.duration_ticks), (1_000_000, Some(80.0)));
     assert_eq!((read.info.muxing_app.as_str(), read.info.writing_app.as_str()), ("vrpipe", "t"));

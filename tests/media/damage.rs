@@ -15,6 +15,10 @@ fn read(path: &Path) -> (Vec<Packet>, Option<Error>) {
         Ok(source) => source,
         Err(error) => return (packets, Some(error)),
     };
+    // Whatever it finds, it comes to an end and does not panic.
+    if let Ok(index) = Source::open(path).and_then(Source::index) {
+        assert!(index.keys.iter().all(|key| index.packets[key.ordinal].key));
+    }
     loop {
         match source.next_packet() {
             Ok(Some(packet)) => packets.push(packet),

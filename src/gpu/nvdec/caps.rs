@@ -45,10 +45,14 @@ impl Caps {
     /// # Errors
     /// The first [`Reason`] against it.
     pub(super) fn suit(&self, device: &str, info: &StreamInfo) -> Result<(), Reason> {
-        let StreamInfo { codec, size, depth, chroma, .. } = *info;
+        let StreamInfo { codec, size, crop, depth, chroma, .. } = *info;
         let device = || device.to_owned();
         if chroma != Chroma::Yuv420 {
             return Err(Reason::Chroma { chroma });
+        }
+        let [left, top] = crop;
+        if left > 0 || top > 0 {
+            return Err(Reason::Crop { left, top });
         }
         if !self.supported {
             return Err(Reason::Codec { device: device(), codec, chroma, depth });
@@ -91,6 +95,14 @@ pub enum Reason {
     Chroma {
         /// The chroma format.
         chroma: Chroma,
+    },
+    /// The visible part does not begin at the first coded sample, and NVDEC's parser does not tell where.
+    #[error("NVDEC does not say where a picture begins of which {left} columns and {top} rows are cut off")]
+    Crop {
+        /// Columns cut off on the left.
+        left: usize,
+        /// Rows cut off at the top.
+        top: usize,
     },
     /// The surface format that this program reads is not offered.
     #[error("{device} offers no surface format for {codec} at {depth} bits that is read here")]

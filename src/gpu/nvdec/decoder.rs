@@ -36,6 +36,8 @@ pub struct StreamInfo {
     pub codec: Codec,
     /// Visible size. A stream of another size is an error.
     pub size: Size,
+    /// Columns cut off on the left and rows cut off at the top of the coded picture: refused unless 0.
+    pub crop: [usize; 2],
     /// Bits per sample. A stream of another depth is an error.
     pub depth: u8,
     /// Chroma format; 4:2:0 is taken.
@@ -52,6 +54,7 @@ impl From<&VideoTrack> for StreamInfo {
         Self {
             codec: track.codec,
             size: track.size,
+            crop: track.crop,
             depth: track.depth,
             chroma: track.chroma,
             time_base: track.time_base,

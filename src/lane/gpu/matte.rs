@@ -82,6 +82,11 @@ impl GpuMatte {
         Ok(HostFrame::new(&self.device, &self.results[0].planes)?)
     }
 
+    /// Forgets the state: what comes next is the first picture of a video.
+    pub fn reset(&mut self) {
+        self.engine.reset();
+    }
+
     /// The stream that pictures must be ready on.
     pub(super) fn work(&self) -> &Stream {
         &self.work

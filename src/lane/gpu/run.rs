@@ -7,11 +7,10 @@ use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
 use crate::lane::Error;
-use crate::lane::encode::{FRAMES, Ring, Sink, Step, Totals, run_beside};
+use crate::lane::encode::{FRAMES, Part, Ring, Sink, Span, Step, Totals, run_beside};
 use crate::software;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -36,10 +35,12 @@ pub struct GpuLane<'a> {
     pub device: Arc<Device>,
     /// Size of every picture.
     pub size: Size,
-    /// Timestamps outside are decoded and matted but not encoded, in ticks of the source.
-    pub shown: Range<i64>,
-    /// Does the work on the device.
-    pub matte: GpuMatte,
+    /// What is matted and encoded.
+    pub span: Span,
+    /// Does the work on the device; goes on with the state that it has.
+    pub matte: &'a mut GpuMatte,
+    /// Buffers of an earlier run on this matte, if any; they are there again after a run that went well.
+    pub frames: &'a mut Vec<HostFrame>,
     /// Encodes colour and alpha.
     pub pair: Pair,
     /// Where the time goes.
@@ -49,21 +50,23 @@ pub struct GpuLane<'a> {
 }
 
 impl GpuLane<'_> {
-    /// Runs to the end of the stream. `sink` gets every encoded frame in order, on the encode
-    /// thread; its error ends the lane.
+    /// Runs to the end of the span or of the stream. `sink` gets every encoded frame in order, on the
+    /// encode thread; its error ends the lane.
     ///
     /// # Errors
     /// The first failure of any stage.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { source, device, size, shown, matte, pair, clocks, cancel } = self;
-        let frames = (0..FRAMES).map(|_| matte.host_frame()).collect::<Result<_, _>>()?;
+        let Self { source, device, size, span, matte, frames, pair, clocks, cancel } = self;
+        while frames.len() < FRAMES {
+            frames.push(matte.host_frame()?);
+        }
         let mut feed = match source {
             GpuSource::Nvdec(decoder) => Feed::Nvdec(decoder),
             GpuSource::Upload { decoder, depth } => {
                 Feed::Upload(decoder, Uploader::new(&device, size, depth)?)
             }
         };
-        let mut stage = Stage { size, shown, matte, clocks };
+        let mut stage = Stage { size, span, matte, clocks };
         let step = |ring: &Ring<HostFrame>, done| feed.step(&mut stage, ring, done);
         let totals = run_beside(pair, frames, clocks, cancel, sink, step)?;
         let (unseen, complaints) = feed.tally();
@@ -80,8 +83,8 @@ enum Feed {
 /// The caller's thread: enqueues work and hands frames on.
 struct Stage<'a> {
     size: Size,
-    shown: Range<i64>,
-    matte: GpuMatte,
+    span: Span,
+    matte: &'a mut GpuMatte,
     clocks: &'a LaneClocks,
 }
 
@@ -133,13 +136,19 @@ impl Stage<'_> {
         if got != self.size {
             return Err(Error::SizeChange { frames: done, expected: self.size, got });
         }
-        if !self.shown.contains(&pts) {
-            // Only the state of the network is of interest.
-            self.clocks.network.time(|| enqueue(&mut self.matte, None))?;
-            return Ok(Step::Done);
+        match self.span.part(pts) {
+            Part::Ahead => Ok(Step::Done),
+            Part::Behind => Ok(Step::Over),
+            Part::WarmUp => {
+                // Only the state of the network is of interest.
+                self.clocks.network.time(|| enqueue(self.matte, None))?;
+                Ok(Step::Done)
+            }
+            Part::Shown => {
+                let Some(mut frame) = ring.take(self.clocks) else { return Ok(Step::Over) };
+                self.clocks.network.time(|| enqueue(self.matte, Some(&mut frame)))?;
+                Ok(ring.give(pts, frame))
+            }
         }
-        let Some(mut frame) = ring.take(self.clocks) else { return Ok(Step::Over) };
-        self.clocks.network.time(|| enqueue(&mut self.matte, Some(&mut frame)))?;
-        Ok(ring.give(pts, frame))
     }
 }

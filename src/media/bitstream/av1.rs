@@ -153,5 +153,5 @@ fn colour_config(b: &mut Bits<'_>, profile: u64, size: Size) -> Option<StreamHea
         (range, chroma)
     };
     let colour = DeclaredColour::from_codes(primaries, transfer, matrix, range);
-    Some(StreamHeader { size, depth, chroma, colour })
+    Some(StreamHeader { size, crop: [0; 2], depth, chroma, colour })
 }

@@ -86,11 +86,10 @@ fn parse_sps(rbsp: &[u8]) -> Option<StreamHeader> {
     let crop = if b.flag()? { [b.ue()?, b.ue()?, b.ue()?, b.ue()?] } else { [0; 4] };
     let unit_x = if matches!(chroma_idc, 1 | 2) { 2 } else { 1 };
     let unit_y = if chroma_idc == 1 { 2 } else { 1 } * if frame_mbs_only { 1 } else { 2 };
-    let size =
-        StreamHeader::cropped(width, height, (crop[0] + crop[1]) * unit_x, (crop[2] + crop[3]) * unit_y)?;
+    let (size, crop) = StreamHeader::cropped(width, height, crop, [unit_x, unit_y])?;
     let colour = if b.flag()? { vui_colour(&mut b)? } else { DeclaredColour::default() };
     let depth = u8::try_from(depth).ok()?;
-    Some(StreamHeader { size, depth, chroma: Chroma::from_idc(chroma_idc), colour })
+    Some(StreamHeader { size, crop, depth, chroma: Chroma::from_idc(chroma_idc), colour })
 }
 
 fn skip_scaling_list(b: &mut Bits<'_>, count: usize) -> Option<()> {

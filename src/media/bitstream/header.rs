@@ -15,6 +15,8 @@ use super::{av1, h264, hevc, nal, vpx};
 pub(crate) struct StreamHeader {
     /// Visible size.
     pub(crate) size: Size,
+    /// Columns cut off on the left and rows cut off at the top of the coded picture.
+    pub(crate) crop: [usize; 2],
     /// Bits per luma sample.
     pub(crate) depth: u8,
     /// Chroma format.
@@ -24,13 +26,21 @@ pub(crate) struct StreamHeader {
 }
 
 impl StreamHeader {
-    /// The size left after cropping; `None` when nothing is left or a side passes 65536.
-    pub(super) fn cropped(width: u64, height: u64, crop_x: u64, crop_y: u64) -> Option<Size> {
-        let side = |full: u64, crop: u64| {
-            let left = full.checked_sub(crop)?;
+    /// Size and crop (left, top) after cutting `[left, right, top, bottom]` off, in units of so many columns and
+    /// rows; `None` when nothing is left or a side passes 65536.
+    pub(super) fn cropped(
+        width: u64,
+        height: u64,
+        [left, right, top, bottom]: [u64; 4],
+        [unit_x, unit_y]: [u64; 2],
+    ) -> Option<(Size, [usize; 2])> {
+        let side = |full: u64, cut: u64| {
+            let left = full.checked_sub(cut)?;
             (1..=1 << 16).contains(&left).then_some(left as usize)
         };
-        Some(Size::new(side(width, crop_x)?, side(height, crop_y)?))
+        let size = Size::new(side(width, (left + right) * unit_x)?, side(height, (top + bottom) * unit_y)?);
+        // Less than the whole, which was checked.
+        Some((size, [(left * unit_x) as usize, (top * unit_y) as usize]))
     }
 }
 

@@ -49,12 +49,7 @@ fn parse_sps(rbsp: &[u8]) -> Option<StreamHeader> {
     let window = if b.flag()? { [b.ue()?, b.ue()?, b.ue()?, b.ue()?] } else { [0; 4] };
     let unit_x = if matches!(chroma_idc, 1 | 2) { 2 } else { 1 };
     let unit_y = if chroma_idc == 1 { 2 } else { 1 };
-    let size = StreamHeader::cropped(
-        width,
-        height,
-        (window[0] + window[1]) * unit_x,
-        (window[2] + window[3]) * unit_y,
-    )?;
+    let (size, crop) = StreamHeader::cropped(width, height, window, [unit_x, unit_y])?;
     let depth = u8::try_from(b.ue()?.checked_add(8)?).ok()?;
     b.ue()?;
     let poc_bits = b.ue()?.checked_add(4)?;
@@ -87,7 +82,7 @@ fn parse_sps(rbsp: &[u8]) -> Option<StreamHeader> {
     }
     b.skip(2)?;
     let colour = if b.flag()? { vui_colour(&mut b)? } else { DeclaredColour::default() };
-    Some(StreamHeader { size, depth, chroma: Chroma::from_idc(chroma_idc), colour })
+    Some(StreamHeader { size, crop, depth, chroma: Chroma::from_idc(chroma_idc), colour })
 }
 
 /// profile_tier_level(1, sub_layers): 88 bits of profile and 8 of level, once and per sub-layer.

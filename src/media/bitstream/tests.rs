@@ -27,7 +27,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn header(size: (usize, usize), depth: u8, codes: [u8; 3], range: Option<Range>) -> StreamHeader {
     let colour = DeclaredColour::from_codes(codes[0], codes[1], codes[2], range);
-    StreamHeader { size: Size::new(size.0, size.1), depth, chroma: Chroma::Yuv420, colour }
+    StreamHeader { size: Size::new(size.0, size.1), crop: [0; 2], depth, chroma: Chroma::Yuv420, colour }
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) fn vp8_header(packet: &[u8]) -> Option<StreamHeader> {
     // VP8 knows one colour space only, BT.601 limited (RFC 6386 §9.2).
     let colour =
         DeclaredColour { matrix: Some(6), range: Some(Range::Limited), primaries: None, transfer: None };
-    Some(StreamHeader { size, depth: 8, chroma: Chroma::Yuv420, colour })
+    Some(StreamHeader { size, crop: [0; 2], depth: 8, chroma: Chroma::Yuv420, colour })
 }
 
 /// Profile, and whether the frame is a key frame; leaves the reader behind error_resilient_mode.
@@ -90,5 +90,5 @@ pub(super) fn vp9_header(packet: &[u8]) -> Option<StreamHeader> {
         _ => None,
     };
     let colour = DeclaredColour { matrix, range: Some(range), primaries: None, transfer: None };
-    Some(StreamHeader { size, depth, chroma, colour })
+    Some(StreamHeader { size, crop: [0; 2], depth, chroma, colour })
 }

@@ -55,6 +55,8 @@ impl Program {
         if threads > 0 {
             command.args(["-threads", &threads.to_string()]);
         }
+        // Without this flag a picture that is cropped on the left by no whole number of its words comes out wider.
+        command.args(["-flags", "unaligned"]);
         command.args(["-f", "matroska", "-i", "pipe:0", "-map", "0:v:0"]);
         // A change of size is not hidden by scaling; every frame goes through as it is timed.
         command.args(["-noautoscale", self.sync_option, "passthrough", "-enc_time_base", "1:1000"]);

@@ -50,13 +50,15 @@ impl<W: Write + Seek> Muxer<W> {
         let (info, duration_in_info) = header::info(header);
         let tracks_at = info_at + info.len() as u64;
         let tracks = header::tracks(&header.video);
-        let cues_at = tracks_at + tracks.len() as u64;
+        let tags = header::tags(&header.tags);
+        let cues_at = tracks_at + (tracks.len() + tags.len()) as u64;
         let cues_bytes = cues::reservation(header.expected_key_frames);
         // Right as far as it goes, should the file never be finished.
         let found = [(ids::INFO, info_at - segment_data), (ids::TRACKS, tracks_at - segment_data)];
         bytes.extend(cues::seek_head(&found));
         bytes.extend(info);
         bytes.extend(tracks);
+        bytes.extend(tags);
         write::void(&mut bytes, cues_bytes);
 
         let mut muxer = Self {

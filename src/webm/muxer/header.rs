@@ -45,6 +45,8 @@ pub struct Header {
     pub title: Option<String>,
     /// Name and version of the program that has the file made.
     pub writing_app: String,
+    /// Names and values that hold for the whole file.
+    pub tags: Vec<(String, String)>,
 }
 
 /// Bytes of the Duration element, for which Info holds a Void until the end is known.
@@ -66,6 +68,27 @@ pub(super) fn info(header: &Header) -> (Vec<u8>, u64) {
     write::binary(&mut out, ids::INFO, &body);
     let duration_at = out.len() - body.len() + duration_in_body;
     (out, duration_at as u64)
+}
+
+/// Tags, nothing when there are none. Ahead of the clusters, so that they are found without reading these.
+pub(super) fn tags(tags: &[(String, String)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if tags.is_empty() {
+        return out;
+    }
+    write::master(&mut out, ids::TAGS, |out| {
+        write::master(out, ids::TAG, |out| {
+            // Mandatory; empty it stands for the whole file (RFC 9559 §5.1.8.1.1).
+            write::master(out, ids::TARGETS, |_| {});
+            for (name, value) in tags {
+                write::master(out, ids::SIMPLE_TAG, |out| {
+                    write::string(out, ids::TAG_NAME, name);
+                    write::string(out, ids::TAG_STRING, value);
+                });
+            }
+        });
+    });
+    out
 }
 
 /// Tracks.

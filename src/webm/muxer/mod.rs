@@ -2,8 +2,8 @@
 //! first cluster out. Equal input gives equal bytes: no dates, no random numbers.
 //!
 //! ```text
-//! EBML header | Segment: SeekHead Void | Info Tracks | Cues Void | Cluster Cluster ...
-//!                        rewritten at the end ^^^^^^^^^^^^^^^^^
+//! EBML header | Segment: SeekHead Void | Info Tracks Tags | Cues Void | Cluster Cluster ...
+//!                        rewritten at the end ^^^^^^^^^^^^^^^^^^^^^^
 //! ```
 //!
 //! It owns the output from `create` to `finish` and holds one cluster in memory. Spec: RFC 9559,

@@ -5,6 +5,7 @@ use super::block::{Block, Cursor};
 use super::error::{Error, once, required};
 use super::index::{self, Cue, SeekEntry};
 use super::info::{self, Info};
+use super::tags;
 use super::track::{self, Track};
 use crate::webm::ebml::{self, Element, Event, Limits, Parser};
 use crate::webm::ids;
@@ -23,6 +24,8 @@ pub struct Header {
     pub tracks: Vec<Track>,
     /// Entries of SeekHead, of all of them.
     pub seeks: Vec<SeekEntry>,
+    /// Tags that precede the clusters: name and value.
+    pub tags: Vec<(String, String)>,
     /// Points of Cues, empty if there are none.
     pub cues: Vec<Cue>,
     /// First byte of the first Cluster, in the file.
@@ -131,7 +134,7 @@ fn read_header<R: Read + Seek>(parser: &mut Parser<R>) -> Result<Header, Error> 
         }
     };
     let (mut info, mut tracks, mut cues, mut cues_at) = (None, None, None, None);
-    let (mut seeks, mut first_cluster) = (Vec::new(), None);
+    let (mut seeks, mut tags, mut first_cluster) = (Vec::new(), Vec::new(), None);
     while let Some(event) = parser.next()? {
         let Event::Open(element) = event else { continue };
         match element.id {
@@ -144,6 +147,7 @@ fn read_header<R: Read + Seek>(parser: &mut Parser<R>) -> Result<Header, Error> 
                 let read = track::read_tracks(parser, element)?;
                 once(&mut tracks, read, element)?;
             }
+            ids::TAGS => tags.extend(tags::read_tags(parser)?),
             ids::CUES => {
                 cues_at = Some(element.at_byte);
                 let read = index::read_cues(parser, element)?;
@@ -167,6 +171,7 @@ fn read_header<R: Read + Seek>(parser: &mut Parser<R>) -> Result<Header, Error> 
         info: required(info, ids::INFO, segment)?,
         tracks: required(tracks, ids::TRACKS, segment)?,
         seeks,
+        tags,
         cues: cues.unwrap_or_default(),
         first_cluster,
         cues_at,

@@ -4,7 +4,7 @@
 //! `Reader::open` parses what precedes the clusters (and Cues, wherever they are), `next_block`
 //! streams the blocks, `check_index` follows SeekHead and Cues to what they point at. Whatever the
 //! bytes are: an error with their position or an end, and memory within `ebml::Limits`.
-//! Not read: lacing, content encodings (compression, encryption), chapters, tags, attachments.
+//! Not read: lacing, content encodings (compression, encryption), chapters, attachments.
 //! Spec: RFC 9559.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod index;
 mod info;
+mod tags;
 mod track;
 
 pub use block::Block;

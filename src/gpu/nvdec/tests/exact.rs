@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::rig::*;
 use crate::gpu::Stream;
-use crate::gpu::nvdec::{Error, Options};
+use crate::gpu::nvdec::{Error, Options, Reason, StreamInfo};
 use crate::packet::Packet;
 
 const CLIPS: [&str; 9] = [
@@ -168,12 +168,17 @@ fn av1_is_decoded_or_refused_with_the_reason() {
     }
 }
 
-/// The parser does not tell how much is cropped on the left and at the top.
+/// The parser does not tell how much is cropped on the left and at the top: such streams are refused ahead of
+/// the first packet, and where nobody saw it coming they are noticed.
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn a_crop_on_the_left_is_noticed() {
     let rig = rig();
     let (info, packets) = clip("h264_crop.mkv");
+    assert_eq!(info.crop, [32, 8]);
+    let refused = open(&rig, &info, feed(packets.clone()), options()).err();
+    assert!(matches!(refused, Some(Error::Unsuitable(Reason::Crop { left: 32, top: 8 }))), "{refused:?}");
+    let info = StreamInfo { crop: [0; 2], ..info };
     let got = decode(&rig, &info, feed(packets.clone()), options());
     match got.outcome {
         Ok(()) => assert_eq!(difference(&got.frames, &expected("h264_crop.mkv", &packets)), None),

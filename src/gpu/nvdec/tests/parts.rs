@@ -18,6 +18,7 @@ fn info(codec: Codec, width: usize, height: usize, depth: u8) -> StreamInfo {
     StreamInfo {
         codec,
         size: Size::new(width, height),
+        crop: [0; 2],
         depth,
         chroma: Chroma::Yuv420,
         time_base: TimeBase::new(1, 90_000).unwrap(),
@@ -68,6 +69,10 @@ fn reasons_are_told_in_words() {
     let mut wide = info(Codec::Hevc, 640, 360, 8);
     wide.chroma = Chroma::Yuv422;
     assert_eq!(told(&h264, &wide).unwrap_err(), "surfaces are read as 4:2:0 only, the video has 4:2:2");
+    for crop in [[32, 0], [0, 8], [2, 2]] {
+        let cut = StreamInfo { crop, ..info(Codec::H264, 602, 340, 8) };
+        assert!(matches!(h264.suit("GPU", &cut), Err(Reason::Crop { left, top }) if [left, top] == crop));
+    }
 }
 
 #[test]

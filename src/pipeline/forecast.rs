@@ -1,0 +1,141 @@
+//! What a run would do, before it does it: for `vrpipe plan`, and nothing is written.
+#![forbid(unsafe_code)]
+
+use super::batch::SetUp;
+use super::current::{self, Output};
+use super::error::{Error, chain};
+use super::plan::FilePlan;
+use super::plan::cost::{Cost, expected_seconds};
+use super::plan::lanes::{Lanes, Need};
+use super::settings::{Job, Settings};
+use super::store::Store;
+use std::path::PathBuf;
+
+/// A run in advance.
+#[derive(Debug, serde::Serialize)]
+pub struct Forecast {
+    /// One entry per input, in the order given.
+    pub files: Vec<FileForecast>,
+    /// The lanes; absent when nothing is to be done.
+    pub lanes: Option<Lanes>,
+    /// Memory of all lanes together.
+    pub need: Option<Need>,
+    /// Most bytes of finished segments and unfinished outputs at one time, roughly.
+    pub temporary_bytes: u64,
+    /// Bytes of all outputs, roughly.
+    pub output_bytes: u64,
+    /// Wall time, roughly.
+    pub seconds: f64,
+}
+
+/// One input in advance.
+#[derive(Debug, serde::Serialize)]
+pub struct FileForecast {
+    /// The input.
+    pub input: PathBuf,
+    /// Its output.
+    pub output: PathBuf,
+    /// Why it cannot be done; the other fields are then as good as empty.
+    pub error: Option<String>,
+    /// Exit code of that error, 0 without one.
+    pub exit_code: u8,
+    /// What is found in it, sentence by sentence.
+    pub found: Vec<String>,
+    /// Segments in all.
+    pub segments: usize,
+    /// Frames in all, as far as the file tells.
+    pub frames: Option<u64>,
+    /// Whether the output is there already, complete and current.
+    pub is_current: bool,
+    /// Whether finished segments of an earlier run are there.
+    pub resumes: bool,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Looks at all inputs and says what a run would do.
+///
+/// # Errors
+/// As a run: weights that cannot be had, a device that was asked for and is not there.
+pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
+    let setup = SetUp::new(settings)?;
+    let mut files = Vec::new();
+    let mut work = Vec::new();
+    for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {
+        let checked = surveyed.and_then(|plan| check(plan, settings));
+        files.push(match &checked {
+            Ok((plan, is_current)) => describe(plan, *is_current, settings, &setup),
+            Err(error) => failed(job, error),
+        });
+        work.extend(checked.ok().filter(|(_, is_current)| !is_current).map(|(plan, _)| plan));
+    }
+    if work.is_empty() {
+        let (temporary_bytes, output_bytes, seconds) = (0, 0, 0.0);
+        return Ok(Forecast { files, lanes: None, need: None, temporary_bytes, output_bytes, seconds });
+    }
+    let segments = work.iter().map(|plan| plan.segments.len()).sum();
+    let lanes = setup.lanes_for(work.iter(), segments, settings)?;
+    let count = lanes.count() as u64;
+    let need = work.iter().map(|plan| setup.need(plan)).reduce(Need::max);
+    let need =
+        need.map(|one| Need { host_bytes: one.host_bytes * count, device_bytes: one.device_bytes * count });
+    let costs: Vec<Cost> = work.iter().map(|plan| Cost::of(plan, settings.quality)).collect();
+    let largest = costs.iter().map(|cost| cost.output_bytes).max().unwrap_or(0);
+    Ok(Forecast {
+        files,
+        need,
+        // The segments of a file and the output that they are being joined to.
+        temporary_bytes: 2 * largest,
+        output_bytes: costs.iter().map(|cost| cost.output_bytes).sum(),
+        seconds: expected_seconds(&costs, &lanes),
+        lanes: Some(lanes),
+    })
+}
+
+fn check(plan: FilePlan, settings: &Settings) -> Result<(FilePlan, bool), Error> {
+    if settings.overwrite {
+        return Ok((plan, false));
+    }
+    match current::state(&plan.job.output, &plan) {
+        Output::Absent => Ok((plan, false)),
+        Output::Current { .. } => Ok((plan, true)),
+        Output::Other(why) => Err(Error::Exists { path: plan.job.output.clone(), why }),
+    }
+}
+
+fn failed(job: &Job, error: &Error) -> FileForecast {
+    FileForecast {
+        input: job.input.clone(),
+        output: job.output.clone(),
+        error: Some(chain(error)),
+        exit_code: error.fault().exit_code(),
+        found: Vec::new(),
+        segments: 0,
+        frames: None,
+        is_current: false,
+        resumes: false,
+        notes: Vec::new(),
+    }
+}
+
+fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetUp) -> FileForecast {
+    let FilePlan { job, video, layout, container, .. } = plan;
+    let path = setup.devices[0].decode_path_for(video, &plan.matte);
+    FileForecast {
+        input: job.input.clone(),
+        output: job.output.clone(),
+        error: None,
+        exit_code: 0,
+        found: vec![
+            format!("{container}, {} {} {} bit", video.codec, video.size, video.depth),
+            format!("decoded by {} {}", path.decoder, path.reason),
+            format!("layout {} ({})", layout.packing, layout.detail),
+            plan.matte_report.sentence(),
+        ],
+        segments: plan.segments.len(),
+        frames: plan.frames,
+        is_current,
+        resumes: Store::folder_for(&job.output, settings.temp_dir.as_deref()).exists(),
+        notes: plan.notes.clone(),
+    }
+}

@@ -1,0 +1,51 @@
+//! One file of a run as it will be done: what was found in it, how it is cut, what its work is called.
+#![forbid(unsafe_code)]
+
+use super::segments::Segment;
+use crate::kernels::key::KeyParameters;
+use crate::layout::Layout;
+use crate::media::VideoTrack;
+use crate::pipeline::report::MatteReport;
+use crate::pipeline::settings::{Detail, Job};
+use crate::pipeline::store::Identity;
+
+/// A file and all decisions about it; nothing here depends on how many lanes there are.
+#[derive(Clone, Debug)]
+pub struct FilePlan {
+    /// Where it is read and written.
+    pub job: Job,
+    /// Container in a word.
+    pub container: String,
+    /// The video track.
+    pub video: VideoTrack,
+    /// Where the eyes lie, and why.
+    pub layout: Layout,
+    /// How the background is found.
+    pub matte: MattePlan,
+    /// The same for people.
+    pub matte_report: MatteReport,
+    /// The earliest shown timestamp in ticks, where the file could be indexed.
+    pub origin: Option<i64>,
+    /// Frames that are shown, as far as the file tells before it is decoded.
+    pub frames: Option<u64>,
+    /// The segments, in order; at least one.
+    pub segments: Vec<Segment>,
+    /// What the bytes of the output depend on.
+    pub identity: Identity,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// How the background is found, with everything that had to be looked up.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MattePlan {
+    /// The network.
+    Network {
+        /// Name or file of the weights.
+        model: String,
+        /// How small it sees an eye.
+        detail: Detail,
+    },
+    /// A chroma key.
+    Key(KeyParameters),
+}

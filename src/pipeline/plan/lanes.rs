@@ -1,0 +1,170 @@
+//! How many lanes a machine can carry, and what limits their number.
+//!
+//! What a lane needs grows with the pixels of a frame; the figures are measured (README, "What a lane needs"),
+//! rounded up, and mean a lane at work on 10-bit video.
+#![forbid(unsafe_code)]
+
+use crate::frame::Size;
+
+/// Resident memory of one encoder: 2.0 GB at 7680x3840, most of it libvpx's token buffer of 772 tokens a
+/// macroblock; smaller sizes need the same for each pixel (0.6 GB at 3840x1920 with the process around it).
+const ENCODER_BYTES_PER_PIXEL: f64 = 70.0;
+/// Composites in the ring and pictures in the decoder: eight of 2.5 bytes a pixel, and 16 pictures of 3 bytes
+/// where decoding is done in software.
+const FRAMES_BYTES_PER_PIXEL: f64 = 8.0 * 2.5;
+const SOFTWARE_DECODER_BYTES_PER_PIXEL: f64 = 16.0 * 3.0;
+/// Device memory of a lane: 1.6 GB at 7680x3840, 10 bit, most of it decoded surfaces.
+const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
+/// What a lane needs at any size: network, contexts, buffers of fixed size.
+const HOST_BYTES: f64 = 150e6;
+const DEVICE_BYTES: f64 = 100e6;
+/// Share of free memory that is planned with.
+const USABLE: f64 = 0.9;
+
+/// What a machine has to give.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Machine {
+    /// CPU threads that may be used.
+    pub threads: usize,
+    /// Memory that is free, in bytes.
+    pub host_bytes: u64,
+    /// Free memory of each GPU, in bytes; empty: the work is done on the CPU.
+    pub device_bytes: Vec<u64>,
+}
+
+/// What one lane needs.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+pub struct Need {
+    /// Host memory in bytes.
+    pub host_bytes: u64,
+    /// Device memory in bytes, 0 on the CPU.
+    pub device_bytes: u64,
+}
+
+impl Need {
+    /// The need of a lane at this frame size.
+    pub fn new(size: Size, on_gpu: bool, software_decoder: bool) -> Self {
+        let pixels = size.area() as f64;
+        let decoder = if software_decoder { SOFTWARE_DECODER_BYTES_PER_PIXEL } else { 0.0 };
+        let host = 2.0 * ENCODER_BYTES_PER_PIXEL + FRAMES_BYTES_PER_PIXEL + decoder;
+        let device = if on_gpu { pixels * DEVICE_BYTES_PER_PIXEL + DEVICE_BYTES } else { 0.0 };
+        Self { host_bytes: (pixels * host + HOST_BYTES) as u64, device_bytes: device as u64 }
+    }
+
+    /// What is enough for either.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            host_bytes: self.host_bytes.max(other.host_bytes),
+            device_bytes: self.device_bytes.max(other.device_bytes),
+        }
+    }
+}
+
+/// The lanes of a run.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Lanes {
+    /// Lanes on each device.
+    pub per_device: Vec<usize>,
+    /// CPU threads that all lanes share.
+    pub threads: usize,
+    /// Why there are not more, in words.
+    pub limit: String,
+}
+
+impl Lanes {
+    /// Lanes for a machine: `wanted` overrules what it can carry. Never more than `segments`.
+    pub fn new(machine: &Machine, need: Need, segments: usize, wanted: Option<usize>) -> Self {
+        let room = |free: u64, each: u64| (free as f64 * USABLE / each.max(1) as f64) as usize;
+        let on_device: Vec<usize> =
+            machine.device_bytes.iter().map(|&free| room(free, need.device_bytes).max(1)).collect();
+        let on_devices = if on_device.is_empty() { usize::MAX } else { on_device.iter().sum() };
+        // Two encoders each, and libvpx does best with one thread for each (docs/encoder.md).
+        let by_cores = machine.threads.div_ceil(2);
+        let by_memory = room(machine.host_bytes, need.host_bytes);
+        let limits = [
+            (segments, "there are no more segments"),
+            (by_cores, "each lane keeps two CPU threads busy with encoding"),
+            (by_memory, "memory"),
+            (on_devices, "memory of the GPU"),
+        ];
+        let (most, why) = limits.into_iter().min_by_key(|(most, _)| *most).unwrap_or((1, ""));
+        let (count, limit) = match wanted {
+            Some(wanted) => (wanted.min(segments), "as asked for".to_owned()),
+            None => (most, why.to_owned()),
+        };
+        let per_device = spread(count.max(1), &on_device);
+        Self { per_device, threads: machine.threads, limit }
+    }
+
+    /// Lanes in all.
+    pub fn count(&self) -> usize {
+        self.per_device.iter().sum()
+    }
+
+    /// Threads for each encoder when so many segments are left, of which each keeps two encoders busy. The
+    /// bytes do not depend on it.
+    pub fn encoder_threads(&self, segments_left: usize) -> usize {
+        let at_work = self.count().min(segments_left).max(1);
+        self.threads.div_ceil(2 * at_work).clamp(1, 64)
+    }
+}
+
+/// Deals lanes out to devices one by one, each as long as it has room; what nothing has room for, evenly.
+fn spread(count: usize, room: &[usize]) -> Vec<usize> {
+    if room.is_empty() {
+        return vec![count];
+    }
+    let mut dealt = vec![0; room.len()];
+    for lane in 0..count {
+        let least = (0..room.len()).filter(|&d| dealt[d] < room[d]).min_by_key(|&d| dealt[d]);
+        dealt[least.unwrap_or(lane % room.len())] += 1;
+    }
+    dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EIGHT_K: Size = Size::new(7680, 3840);
+
+    fn machine(threads: usize, gib: u64, gpus: &[u64]) -> Machine {
+        Machine { threads, host_bytes: gib << 30, device_bytes: gpus.iter().map(|g| g << 30).collect() }
+    }
+
+    #[test]
+    fn lanes_go_by_what_is_scarcest() {
+        let need = Need::new(EIGHT_K, true, false);
+        let lanes = |machine: Machine, segments| {
+            let lanes = Lanes::new(&machine, need, segments, None);
+            (lanes.per_device, lanes.limit)
+        };
+        assert_eq!(lanes(machine(16, 128, &[78]), 100).0, [8]);
+        assert_eq!(lanes(machine(16, 16, &[78]), 100), (vec![2], "memory".to_owned()));
+        assert_eq!(lanes(machine(64, 512, &[8]), 100), (vec![4], "memory of the GPU".to_owned()));
+        assert_eq!(lanes(machine(64, 512, &[48, 48]), 100).0, [16, 16]);
+        assert_eq!(lanes(machine(64, 512, &[48, 4]), 20).0, [18, 2], "a GPU with less room gets fewer");
+        assert_eq!(lanes(machine(64, 512, &[78]), 3), (vec![3], "there are no more segments".to_owned()));
+        assert_eq!(lanes(machine(2, 1, &[]), 100).0, [1], "never none");
+    }
+
+    #[test]
+    fn threads_are_shared_out_and_freed_at_the_end() {
+        let need = Need::new(EIGHT_K, true, false);
+        let lanes = Lanes::new(&machine(16, 128, &[78]), need, 100, None);
+        assert_eq!(
+            (lanes.encoder_threads(50), lanes.encoder_threads(2), lanes.encoder_threads(1)),
+            (1, 4, 8)
+        );
+        let asked = Lanes::new(&machine(16, 128, &[78, 78]), need, 100, Some(5));
+        assert_eq!((asked.per_device.clone(), asked.encoder_threads(50)), (vec![3, 2], 2));
+    }
+
+    #[test]
+    fn a_lane_at_8k_needs_what_was_measured() {
+        let need = Need::new(EIGHT_K, true, false);
+        assert!((4.5e9..5.5e9).contains(&(need.host_bytes as f64)), "{need:?}");
+        assert!((1.6e9..2.1e9).contains(&(need.device_bytes as f64)), "{need:?}");
+        assert_eq!(Need::new(EIGHT_K, false, true).device_bytes, 0);
+    }
+}

@@ -1,0 +1,299 @@
+//! One file while it is at work: its folder, how far it is, what went wrong, and at last its report.
+#![forbid(unsafe_code)]
+
+use crate::pipeline::device::Found;
+use crate::pipeline::error::{Error, chain};
+use crate::pipeline::join::{Joined, join};
+use crate::pipeline::plan::FilePlan;
+use crate::pipeline::progress::{Event, Observer};
+use crate::pipeline::report::{FileReport, SourceReport, StageReport};
+use crate::pipeline::store::{self, Store};
+use crate::pipeline::timeline::shift_note;
+use crate::telemetry::LaneClocks;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// A file that is to be done.
+pub(in super::super) struct FileWork {
+    pub(super) plan: FilePlan,
+    /// Place in the run as the user gave it, from 0.
+    pub(in super::super) place: usize,
+    pub(super) clocks: LaneClocks,
+    folder: PathBuf,
+    store: Mutex<Option<Arc<Store>>>,
+    /// Frames that were there when the run began.
+    resumed: u64,
+    done: AtomicU64,
+    retried: AtomicU32,
+    notes: Mutex<Vec<String>>,
+    error: Mutex<Option<Error>>,
+    started: OnceLock<Instant>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each guards one value that is replaced as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FileWork {
+    /// Prepares a file: finds what an earlier run has left. Gives the segments that are to be done, too.
+    ///
+    /// # Errors
+    /// When the folder of an earlier run cannot be used.
+    pub(in super::super) fn new(
+        plan: FilePlan,
+        place: usize,
+        temp_dir: Option<&Path>,
+    ) -> Result<(Self, Vec<usize>), Error> {
+        let folder = Store::folder_for(&plan.job.output, temp_dir);
+        let work = Self {
+            place,
+            clocks: LaneClocks::default(),
+            store: Mutex::default(),
+            resumed: 0,
+            done: AtomicU64::new(0),
+            retried: AtomicU32::new(0),
+            notes: Mutex::new(plan.notes.clone()),
+            error: Mutex::default(),
+            started: OnceLock::new(),
+            plan,
+            folder,
+        };
+        let mut waiting: Vec<usize> = (0..work.plan.segments.len()).collect();
+        if !work.folder.exists() {
+            // Made with the first segment: a run over a hundred files does not begin with a hundred folders.
+            return Ok((work, waiting));
+        }
+        let store = work.store()?;
+        let finished = store.finished();
+        waiting.retain(|&segment| finished.iter().all(|(number, _)| *number as usize != segment));
+        let resumed = finished.iter().map(|(_, done)| done.frames).sum();
+        if resumed > 0 {
+            let of = work.plan.segments.len();
+            let note = format!("went on where it was left: {} of {of} segments were there", finished.len());
+            locked(&work.notes).push(note);
+        }
+        Ok((Self { resumed, done: AtomicU64::new(resumed), ..work }, waiting))
+    }
+
+    /// The folder of finished segments, made when it is first asked for.
+    pub(super) fn store(&self) -> Result<Arc<Store>, Error> {
+        let mut slot = locked(&self.store);
+        if let Some(store) = &*slot {
+            return Ok(Arc::clone(store));
+        }
+        let count = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
+        let (store, found) = Store::open(self.folder.clone(), &self.plan.identity, count)
+            .map_err(|source| Error::Store { path: self.folder.clone(), source })?;
+        if let store::Found::Other(why) = found {
+            locked(&self.notes).push(format!("begun anew, what an earlier run had left is of no use: {why}"));
+        }
+        Ok(Arc::clone(slot.insert(Arc::new(store))))
+    }
+
+    /// Removes what an earlier run of this plan has left, if it did.
+    ///
+    /// # Errors
+    /// When it cannot be removed, or another process works there.
+    pub(in super::super) fn clear(plan: &FilePlan, temp_dir: Option<&Path>) -> Result<(), Error> {
+        let folder = Store::folder_for(&plan.job.output, temp_dir);
+        if !folder.exists() {
+            return Ok(());
+        }
+        let opened = Store::open(folder.clone(), &plan.identity, 0);
+        opened.and_then(|(store, _)| store.remove()).map_err(|source| Error::Store { path: folder, source })
+    }
+
+    /// The plan.
+    pub(in super::super) fn plan(&self) -> &FilePlan {
+        &self.plan
+    }
+
+    /// Pixels that are left, a measure of the work.
+    pub(in super::super) fn pixels(&self) -> u64 {
+        let frames = self.to_do().unwrap_or(1);
+        frames.saturating_mul(self.plan.video.size.area() as u64)
+    }
+
+    /// Frames that are written, those of earlier runs with them.
+    pub(in super::super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Frames that this run will write, as far as is known.
+    pub(in super::super) fn to_do(&self) -> Option<u64> {
+        self.plan.frames.map(|frames| frames.saturating_sub(self.resumed))
+    }
+
+    /// Tells that the first segment is begun, once.
+    pub(super) fn start(&self, files: usize, found: &Found, observer: &dyn Observer) {
+        if self.started.set(Instant::now()).is_err() {
+            return;
+        }
+        let source = self.source_report(found);
+        let plan = [
+            format!("{}, {} {} {} bit", source.container, source.codec, source.size, source.depth),
+            format!("decoded by {} {}", source.decoder, source.decoder_reason),
+            format!("layout {} ({})", source.layout.packing, source.layout.detail),
+            self.plan.matte_report.sentence(),
+            self.segments_sentence(),
+        ];
+        let (input, output) = (&self.plan.job.input, &self.plan.job.output);
+        observer.event(Event::Started { input, output, place: (self.place, files), plan: &plan });
+    }
+
+    fn segments_sentence(&self) -> String {
+        let count = self.plan.segments.len();
+        match (count, self.resumed) {
+            (1, _) => "in one segment".to_owned(),
+            (_, 0) => format!("in {count} segments"),
+            (_, frames) => format!("in {count} segments, of which {frames} frames are there already"),
+        }
+    }
+
+    /// Counts a frame.
+    pub(super) fn frame_written(&self, observer: &dyn Observer) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        observer.event(Event::Frames { input: &self.plan.job.input, done, total: self.plan.frames });
+    }
+
+    /// Takes frames back that were written for nothing.
+    pub(super) fn frames_lost(&self, frames: u64) {
+        self.done.fetch_sub(frames, Ordering::Relaxed);
+    }
+
+    /// Counts an attempt that failed and is made again, and says so.
+    pub(super) fn again(&self, segment: usize, attempt: u32, reason: &str, observer: &dyn Observer) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        observer.event(Event::Again { input: &self.plan.job.input, segment, attempt, reason });
+        locked(&self.notes).push(format!("segment {segment} failed and was done again: {reason}"));
+    }
+
+    /// Keeps an error, should the file fail with it.
+    pub(super) fn keep(&self, error: Error) {
+        *locked(&self.error) = Some(error);
+    }
+
+    /// Joins the segments, or says what has `failed`, and reports.
+    pub(super) fn end(
+        &self,
+        failed: bool,
+        found: &Found,
+        lanes: usize,
+        observer: &dyn Observer,
+    ) -> FileReport {
+        let error = locked(&self.error).take().filter(|_| failed);
+        let ended = error.map_or_else(|| self.join(), Err);
+        let mut report = self.report(found, lanes);
+        match ended {
+            Ok(joined) => {
+                self.add_notes(&mut report, &joined);
+                report.frames = joined.frames;
+                report.duration_seconds = joined.end_ms as f64 / 1000.0;
+                report.output_bytes = joined.bytes;
+                report.fps =
+                    joined.frames.saturating_sub(self.resumed) as f64 / report.wall_seconds.max(1e-9);
+                observer.event(Event::Finished { report: &report });
+            }
+            Err(error) => {
+                report.error = Some(chain(&error));
+                report.exit_code = error.fault().exit_code();
+                report.frames = self.done();
+                observer.event(Event::Failed { report: &report });
+            }
+        }
+        report
+    }
+
+    fn join(&self) -> Result<Joined, Error> {
+        let store = self.store()?;
+        let joined = join(&self.plan, &store)?;
+        drop(store);
+        if let Some(store) = locked(&self.store).take().and_then(Arc::into_inner)
+            && let Err(error) = store.remove()
+        {
+            locked(&self.notes).push(format!("{} is left behind: {error}", self.folder.display()));
+        }
+        Ok(joined)
+    }
+
+    /// What is known whatever comes of the file.
+    fn report(&self, found: &Found, lanes: usize) -> FileReport {
+        let wall_seconds = self.wall_seconds();
+        let share = |busy: f64| busy / (wall_seconds * lanes as f64).max(1e-9);
+        let stages = self.clocks.read().into_iter().map(|(stage, time)| StageReport {
+            stage,
+            busy_seconds: time.busy_seconds,
+            busy_share: share(time.busy_seconds),
+        });
+        let limit = self.clocks.limit(wall_seconds * lanes as f64);
+        FileReport {
+            limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
+            input: self.plan.job.input.clone(),
+            output: self.plan.job.output.clone(),
+            source: Some(self.source_report(found)),
+            matte: Some(self.plan.matte_report.clone()),
+            segments: self.plan.segments.len(),
+            resumed_frames: self.resumed,
+            retries: self.retried.load(Ordering::Relaxed),
+            wall_seconds,
+            stages: stages.collect(),
+            notes: locked(&self.notes).clone(),
+            ..FileReport::default()
+        }
+    }
+
+    /// A report of a file that a stop has left unfinished.
+    pub(in super::super) fn stopped(&self, found: &Found, lanes: usize) -> FileReport {
+        let mut report = self.report(found, lanes);
+        report.error = Some(chain(&Error::Interrupted));
+        report.exit_code = Error::Interrupted.fault().exit_code();
+        report.frames = self.done();
+        report
+    }
+
+    fn wall_seconds(&self) -> f64 {
+        self.started.get().map_or(0.0, |start| start.elapsed().as_secs_f64())
+    }
+
+    fn source_report(&self, found: &Found) -> SourceReport {
+        let FilePlan { video, container, layout, .. } = &self.plan;
+        let path = found.decode_path_for(video, &self.plan.matte);
+        SourceReport {
+            container: container.clone(),
+            codec: video.codec,
+            size: video.size,
+            depth: video.depth,
+            colour: video.colour,
+            frames: self.plan.frames,
+            layout: layout.clone(),
+            decoder: path.decoder,
+            decoder_reason: path.reason,
+        }
+    }
+
+    fn add_notes(&self, report: &mut FileReport, joined: &Joined) {
+        report.notes.extend(shift_note(&self.plan));
+        let frames = |n: u64| format!("{n} frame{}", if n == 1 { "" } else { "s" });
+        if joined.nudged > 0 {
+            let moved = frames(joined.nudged);
+            report
+                .notes
+                .push(format!("{moved} fell on the millisecond of the one before and moved on by 1 ms"));
+        }
+        if joined.complaints > 0 {
+            let n = joined.complaints;
+            report
+                .notes
+                .push(format!("the decoder complained {n} times: pictures may show damage of the input"));
+        }
+        if joined.unseen > 0 {
+            let n = joined.unseen;
+            report
+                .notes
+                .push(format!("{n} packets of the input gave no picture (damaged, or not meant to be seen)"));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Many lanes over the segments of many files.
+//!
+//! ```text
+//! board: which segment is next ─> lane thread: worker on a device ─> segment file ─> board: what follows
+//!                                                                        last of a file ─> join ─> report
+//! ```
+#![forbid(unsafe_code)]
+
+mod board;
+mod file;
+mod lanes;
+
+pub(super) use file::FileWork;
+pub(super) use lanes::{Run, run};

@@ -1,0 +1,207 @@
+//! One segment through a lane into a file of its own.
+#![forbid(unsafe_code)]
+
+use super::device::{Found, Gpu};
+use super::error::Error;
+use super::input::{decode_in_software, feed};
+use super::matting::{Models, matte_on_cpu, matte_on_gpu};
+use super::plan::segments::Segment;
+use super::plan::{FilePlan, MattePlan};
+use super::settings::Settings;
+use super::store::{Finished, Store};
+use super::timeline::{Timeline, end_ms, header};
+use crate::frame::Composite;
+use crate::gpu::nvdec;
+use crate::lane::{CpuLane, GpuLane, GpuMatte, GpuSource, HostFrame, Matte, Span, Totals};
+use crate::media::Source;
+use crate::telemetry::LaneClocks;
+use crate::vp9::{EncodedPair, Pair, PairConfig};
+use crate::webm::muxer::{self, Muxer};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What a lane keeps from one segment of a file to the next: memory that takes long to get.
+pub(super) struct Kit<'a> {
+    /// The file it was made for.
+    file: usize,
+    gear: Gear<'a>,
+}
+
+enum Gear<'a> {
+    Cpu { matte: Matte, frames: Vec<Composite> },
+    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, frames: Vec<HostFrame> },
+}
+
+/// One lane, on one device.
+pub(super) struct Worker<'a> {
+    pub(super) found: &'a Found,
+    pub(super) settings: &'a Settings,
+    pub(super) models: &'a Models,
+    pub(super) kit: Option<Kit<'a>>,
+}
+
+/// A segment to be done.
+pub(super) struct Order<'a> {
+    /// The file's place in the run.
+    pub(super) file: usize,
+    pub(super) plan: &'a FilePlan,
+    pub(super) segment: &'a Segment,
+    pub(super) store: &'a Store,
+    /// Threads of each encoder.
+    pub(super) threads: usize,
+    pub(super) clocks: &'a LaneClocks,
+    pub(super) cancel: &'a AtomicBool,
+    /// Told of every frame that is written.
+    pub(super) written: &'a (dyn Fn() + Sync),
+}
+
+impl<'a> Worker<'a> {
+    /// Does a segment: its file is in place and the journal knows it.
+    ///
+    /// # Errors
+    /// The first failure of any stage. The worker can go on with another segment.
+    pub(super) fn run(&mut self, order: &Order<'_>) -> Result<Finished, Error> {
+        let kit = match self.kit.take().filter(|kit| kit.file == order.file) {
+            Some(kit) => kit,
+            None => self.kit(order)?,
+        };
+        let (kit, finished) = self.work(kit, order)?;
+        self.kit = Some(kit);
+        Ok(finished)
+    }
+
+    fn kit(&self, order: &Order<'_>) -> Result<Kit<'a>, Error> {
+        let FilePlan { video, layout, matte, job, .. } = order.plan;
+        let eyes = layout.packing.eyes(video.size);
+        let gear = match (self.found, matte) {
+            (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
+                let matte = matte_on_gpu(gpu, model, *detail, self.models, video, &eyes)?;
+                Gear::Gpu { gpu, matte: Box::new(matte), frames: Vec::new() }
+            }
+            (_, matte) => {
+                let matte = matte_on_cpu(&job.input, matte, self.models, video.colour.matrix, &eyes)?;
+                Gear::Cpu { matte, frames: Vec::new() }
+            }
+        };
+        Ok(Kit { file: order.file, gear })
+    }
+
+    fn work(&self, mut kit: Kit<'a>, order: &Order<'_>) -> Result<(Kit<'a>, Finished), Error> {
+        let Order { plan, segment, store, .. } = order;
+        let storing = |source| Error::Store { path: store.folder().to_path_buf(), source };
+        let (pending, file) = store.begin(segment.number).map_err(storing)?;
+        let path = store.file(segment.number);
+        let muxing = |source| Error::Mux { path: path.clone(), source };
+        let output = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(storing)?);
+        let key_frames = segment.frames.div_ceil(segment.key_interval.get().into()) + 1;
+        let muxer = Muxer::create(output, &header(plan, key_frames)).map_err(muxing)?;
+        let mut writer = Writer { muxer, timeline: Timeline::new(plan), key_frames: 0 };
+        let totals = self.lane(&mut kit, order, &mut |pair| {
+            writer.write(&pair)?;
+            (order.written)();
+            Ok(())
+        })?;
+        let rising = writer.timeline.rising();
+        let mut finished = Finished {
+            frames: totals.frames,
+            key_frames: writer.key_frames,
+            bytes: 0,
+            unseen: totals.unseen,
+            complaints: totals.complaints,
+            nudged: rising.moved,
+        };
+        if let Some(last_ms) = rising.last_ms {
+            let end = end_ms(&plan.video, last_ms, totals.frames);
+            let buffer = writer.muxer.finish(end).map_err(muxing)?;
+            buffer.into_inner().map_err(|e| storing(e.into_error()))?;
+            finished.bytes = file.metadata().map_err(storing)?.len();
+            pending.commit(&file).map_err(storing)?;
+        }
+        store.finish(segment.number, finished.clone()).map_err(storing)?;
+        Ok((kit, finished))
+    }
+
+    fn lane(
+        &self,
+        kit: &mut Kit<'_>,
+        order: &Order<'_>,
+        sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
+    ) -> Result<Totals, Error> {
+        let Order { plan, segment, clocks, cancel, .. } = *order;
+        let (video, path) = (&plan.video, &plan.job.input);
+        let pair = Pair::new(&PairConfig {
+            size: video.size,
+            colour: video.colour,
+            quality: self.settings.quality,
+            crf: self.settings.crf,
+            threads: order.threads,
+            key_interval: Some(segment.key_interval),
+        })
+        .map_err(|source| Error::Encode { path: path.clone(), source })?;
+        let span = Span { matted_from: segment.matted_from, shown: segment.shown.clone() };
+        let source = open_at(path, segment)?;
+        let totals = match &mut kit.gear {
+            Gear::Cpu { matte, frames } => {
+                matte.reset();
+                let eyes = plan.layout.packing.eyes(video.size);
+                let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+                CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
+                    .run(sink)
+            }
+            Gear::Gpu { gpu, matte, frames } => {
+                matte.reset();
+                let source = self.on_gpu(gpu, order, source)?;
+                let device = Arc::clone(&gpu.device);
+                GpuLane { source, device, size: video.size, span, matte, frames, pair, clocks, cancel }
+                    .run(sink)
+            }
+        };
+        totals.map_err(|source| Error::from_lane(source, path, &order.store.file(segment.number)))
+    }
+
+    fn on_gpu(&self, gpu: &Gpu, order: &Order<'_>, source: Source) -> Result<GpuSource, Error> {
+        let (video, path) = (&order.plan.video, &order.plan.job.input);
+        let (library, _) = self.found.decode_path(video);
+        let Some(library) = library else {
+            let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+            return Ok(GpuSource::Upload { decoder, depth: video.depth });
+        };
+        let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };
+        nvdec::Decoder::open(&library, &gpu.device, video.into(), feed(source), options)
+            .map(GpuSource::Nvdec)
+            .map_err(|source| Error::Nvdec { path: path.clone(), source })
+    }
+}
+
+/// The input, standing where the segment's decoding starts.
+fn open_at(path: &Path, segment: &Segment) -> Result<Source, Error> {
+    let opening = |source| Error::Open { path: path.to_path_buf(), source };
+    let mut source = Source::open(path).map_err(opening)?;
+    if let Some(point) = &segment.decode_from {
+        source.seek(point).map_err(opening)?;
+    }
+    Ok(source)
+}
+
+/// Puts encoded frames into the file, their timestamps in milliseconds.
+struct Writer {
+    muxer: Muxer<BufWriter<File>>,
+    timeline: Timeline,
+    key_frames: u64,
+}
+
+impl Writer {
+    fn write(&mut self, pair: &EncodedPair) -> Result<(), muxer::Error> {
+        self.muxer.write_frame(muxer::Frame {
+            pts_ms: self.timeline.ms(pair.pts),
+            key: pair.key,
+            colour: &pair.colour,
+            alpha: Some(&pair.alpha),
+        })?;
+        self.key_frames += u64::from(pair.key);
+        Ok(())
+    }
+}

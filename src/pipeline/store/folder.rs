@@ -1,0 +1,173 @@
+//! The folder of one output in the making: the journal, a lock, and a WebM file for each finished segment.
+//!
+//! ```text
+//! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.part
+//! ```
+//!
+//! One process holds the lock. A segment is there when its file is and the journal says so with the same
+//! size; anything else is done again. The folder goes when the output is in place.
+#![forbid(unsafe_code)]
+
+use super::identity::Identity;
+use super::journal::{Finished, Journal};
+use crate::pipeline::output::{PendingFile, sync_folder_of};
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Ending of the folder's name.
+const FOLDER_ENDING: &str = ".vrpipe";
+const JOURNAL: &str = "journal.json";
+const LOCK: &str = "lock";
+
+/// How the folder was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Nothing was there.
+    Nothing,
+    /// Work goes on where it was left.
+    Same,
+    /// What was there is of no use, for this reason, and was removed.
+    Other(String),
+}
+
+/// The folder, opened and locked.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// Held for as long as this lives; the system lets it go when the process dies.
+    _lock: File,
+    journal: Mutex<Journal>,
+}
+
+impl Store {
+    /// The folder for an output: beside it, or in `temp_dir`.
+    pub fn folder_for(output: &Path, temp_dir: Option<&Path>) -> PathBuf {
+        let mut name = output.file_name().unwrap_or_default().to_os_string();
+        name.push(FOLDER_ENDING);
+        match temp_dir {
+            // Outputs of one name in two folders must not share: the folder's path tells them apart.
+            Some(dir) => {
+                let parent = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf());
+                let mut marked = std::ffi::OsString::from(super::short_hash(parent.as_os_str()));
+                marked.push("-");
+                marked.push(name);
+                dir.join(marked)
+            }
+            None => output.with_file_name(name),
+        }
+    }
+
+    /// Opens or makes the folder for this work, with `segments` segments.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another process works in it (`WouldBlock`).
+    pub fn open(folder: PathBuf, identity: &Identity, segments: u32) -> io::Result<(Self, Found)> {
+        fs::create_dir_all(&folder)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::WouldBlock, "another process is working on this output")
+            }
+            TryLockError::Error(error) => error,
+        })?;
+        let path = folder.join(JOURNAL);
+        let (mut journal, found) = match Journal::read(&path)? {
+            Some(Ok(journal)) => match identity.difference(&journal.identity) {
+                None => (journal, Found::Same),
+                Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
+            },
+            Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
+            None => (Journal::new(identity.clone()), Found::Nothing),
+        };
+        journal.finished.retain(|&number, done| {
+            let there = fs::metadata(file_in(&folder, number)).map(|m| m.len());
+            number < segments && (done.frames == 0 || there.is_ok_and(|bytes| bytes == done.bytes))
+        });
+        journal.write(&path)?;
+        let keep: BTreeSet<PathBuf> = journal.finished.keys().map(|&n| file_in(&folder, n)).collect();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let ours = path.file_name().is_some_and(|name| name == JOURNAL || name == LOCK);
+            if !ours && !keep.contains(&path) && is_segment(&path) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok((Self { folder, _lock: lock, journal: Mutex::new(journal) }, found))
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        // Changed only after the file was: a panic in between leaves the two agreeing.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of each finished segment, by number.
+    pub fn finished(&self) -> Vec<(u32, Finished)> {
+        self.journal().finished.iter().map(|(&number, done)| (number, done.clone())).collect()
+    }
+
+    /// The file of a finished segment.
+    pub fn file(&self, number: u32) -> PathBuf {
+        file_in(&self.folder, number)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Begins the file of a segment.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn begin(&self, number: u32) -> io::Result<(PendingFile, File)> {
+        PendingFile::create(&self.file(number))
+    }
+
+    /// Enters a segment as finished; its file, if it has frames, is in place.
+    ///
+    /// # Errors
+    /// When the journal cannot be replaced.
+    pub fn finish(&self, number: u32, done: Finished) -> io::Result<()> {
+        let mut journal = self.journal();
+        let mut next = journal.clone();
+        next.finished.insert(number, done);
+        next.write(&self.folder.join(JOURNAL))?;
+        *journal = next;
+        Ok(())
+    }
+
+    /// Removes the folder with all that this program put there.
+    ///
+    /// # Errors
+    /// When something cannot be removed, or somebody else put something there.
+    pub fn remove(self) -> io::Result<()> {
+        // The journal first: without it nothing that is left can be taken for work that is done.
+        fs::remove_file(self.folder.join(JOURNAL))?;
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if is_segment(&path) || path.ends_with(LOCK) {
+                fs::remove_file(&path)?;
+            }
+        }
+        fs::remove_dir(&self.folder)?;
+        sync_folder_of(&self.folder)
+    }
+}
+
+fn file_in(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number:05}.webm"))
+}
+
+/// Whether a file is one of ours by its name: digits, `.webm`, perhaps `.part`.
+fn is_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name == format!("{JOURNAL}.part") {
+        return true;
+    }
+    let number = name.strip_suffix(".part").unwrap_or(name).strip_suffix(".webm");
+    number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,103 @@
+use super::{Finished, Found, Identity, SourceIdentity, Store};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+fn identity(quality: &str) -> Identity {
+    let source = SourceIdentity { bytes: 5, modified_ns: 1, ends_sha256: "ab".to_owned() };
+    Identity::new(source, BTreeMap::from([("quality".to_owned(), quality.to_owned())]), &[])
+}
+
+fn write_segment(store: &Store, number: u32, bytes: &[u8]) {
+    let (pending, mut file) = store.begin(number).unwrap();
+    file.write_all(bytes).unwrap();
+    pending.commit(&file).unwrap();
+    let done = Finished { frames: 3, bytes: bytes.len() as u64, ..Finished::default() };
+    store.finish(number, done).unwrap();
+}
+
+fn numbers(store: &Store) -> Vec<u32> {
+    store.finished().into_iter().map(|(number, _)| number).collect()
+}
+
+fn open(folder: &Path, quality: &str) -> (Store, Found) {
+    Store::open(folder.to_path_buf(), &identity(quality), 10).unwrap()
+}
+
+#[test]
+fn work_goes_on_where_it_was_left() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("a.webm.vrpipe");
+    let (store, found) = open(&folder, "fast");
+    assert_eq!(found, Found::Nothing);
+    write_segment(&store, 0, b"zero");
+    write_segment(&store, 2, b"two");
+    store.finish(4, Finished::default()).unwrap();
+    // As a run that was killed leaves it: a part, and a whole file that the journal does not know.
+    fs::write(folder.join("00003.webm.part"), b"half").unwrap();
+    fs::write(folder.join("00005.webm"), b"whole").unwrap();
+    fs::write(folder.join("notes.txt"), b"not ours").unwrap();
+    drop(store);
+
+    let (store, found) = open(&folder, "fast");
+    assert_eq!((found, numbers(&store)), (Found::Same, vec![0, 2, 4]));
+    assert!(!folder.join("00003.webm.part").exists() && !folder.join("00005.webm").exists());
+    assert!(folder.join("notes.txt").exists(), "what is not ours stays");
+    assert_eq!(fs::read(store.file(2)).unwrap(), b"two");
+    assert!(store.remove().is_err(), "nor is a folder removed that holds it");
+    assert!(folder.join("notes.txt").exists() && !folder.join("00000.webm").exists());
+}
+
+#[test]
+fn a_segment_whose_file_is_cut_or_gone_is_done_again() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("w");
+    let (store, _) = open(&folder, "fast");
+    for number in 0..3 {
+        write_segment(&store, number, b"bytes");
+    }
+    fs::write(store.file(0), b"byte").unwrap();
+    fs::remove_file(store.file(1)).unwrap();
+    drop(store);
+    let (store, _) = open(&folder, "fast");
+    assert_eq!(numbers(&store), [2]);
+    store.remove().unwrap();
+    assert!(!folder.exists());
+}
+
+#[test]
+fn other_settings_begin_anew_and_say_why() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("w");
+    let (store, _) = open(&folder, "fast");
+    write_segment(&store, 0, b"bytes");
+    drop(store);
+    let (store, found) = open(&folder, "best");
+    assert_eq!(found, Found::Other("quality was fast and is best".to_owned()));
+    assert!(numbers(&store).is_empty() && !folder.join("00000.webm").exists());
+    drop(store);
+    fs::write(folder.join("journal.json"), b"{ \"format\": 1, ").unwrap();
+    let (_store, found) = open(&folder, "best");
+    assert!(matches!(found, Found::Other(why) if why.contains("cannot be understood")));
+}
+
+#[test]
+fn two_processes_never_work_on_one_output() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("w");
+    let _held = open(&folder, "fast");
+    let error = Store::open(folder, &identity("fast"), 1).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    assert!(error.to_string().contains("another process"));
+}
+
+#[test]
+fn outputs_of_one_name_have_folders_of_their_own_in_a_common_place() {
+    let beside = Store::folder_for(Path::new("out/x.webm"), None);
+    assert_eq!(beside, PathBuf::from("out/x.webm.vrpipe"));
+    let temp = Path::new("/tmp/t");
+    let [a, b] = ["a/x.webm", "b/x.webm"].map(|output| Store::folder_for(Path::new(output), Some(temp)));
+    assert_ne!(a, b);
+    assert!(a.starts_with(temp) && a.to_str().unwrap().ends_with("-x.webm.vrpipe"));
+}

@@ -1,0 +1,185 @@
+//! Looks at an input before any work: probe, index, cut, matte, identity. A [`FilePlan`] comes out.
+#![forbid(unsafe_code)]
+
+use super::device::Found;
+use super::error::Error;
+use super::input::{Input, decode_in_software, open_input};
+use super::matting::{Models, key_report, network_report};
+use super::plan::segments::{Cut, Segment, cut, whole};
+use super::plan::{FilePlan, MattePlan};
+use super::report::MatteReport;
+use super::settings::{Job, MatteChoice, Settings};
+use super::store::{Identity, SourceIdentity};
+use crate::frame::Rect;
+use crate::kernels::key::KeyParameters;
+use crate::media::{self, Index, Source};
+use crate::units::Rational;
+use crate::vp9;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+/// Time from one key frame of an output to the next. Players seek to key frames; ffmpeg's VP9
+/// default of 128 frames is about as long at 30 frames a second.
+pub(super) const KEY_INTERVAL_SECONDS: i64 = 4;
+
+/// Looks at a file and decides everything about it.
+///
+/// # Errors
+/// When it is no video that can be read, holds no frame, or its matte cannot be set up.
+pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) -> Result<FilePlan, Error> {
+    let path = &job.input;
+    let opening = |source| Error::Open { path: path.clone(), source };
+    let identified = SourceIdentity::of(path);
+    let input = open_input(path, settings.packing)?;
+    let source = identified.map_err(|source| Error::Unreadable { path: path.clone(), source })?;
+    let mut notes = input.notes.clone();
+    let index = match Source::open(path).and_then(Source::index) {
+        Ok(index) => Some(index),
+        // It may still decode to its end: a demuxer passes over what an index must not guess at.
+        Err(error @ (media::Error::Malformed { .. } | media::Error::Unsupported { .. })) => {
+            notes.push(format!("cannot be cut into segments, so a run of it cannot be resumed: {error}"));
+            None
+        }
+        Err(error) => return Err(opening(error)),
+    };
+    let (video, layout, shown) = (input.video.clone(), input.layout.clone(), input.shown.clone());
+    let container = input.container.clone();
+    let key_interval = key_interval(video.frame_rate);
+    let times = |index: &Index| {
+        let packets = index.packets.iter().map(|packet| packet.pts);
+        packets.filter(|pts| shown.contains(pts)).min()
+    };
+    let segments = match &index {
+        Some(index) => {
+            let length = settings.segment.map(|length| ticks(length, video.time_base.seconds()));
+            let warm_up = settings.warm_up;
+            cut(index, &Cut { length, warm_up, shown: shown.clone(), key_interval })
+        }
+        None => vec![whole(shown.clone(), input.expected_frames.unwrap_or(0), key_interval)],
+    };
+    if segments.is_empty() {
+        return Err(Error::NoFrames { path: path.clone() });
+    }
+    let frames = index.as_ref().map_or(input.expected_frames, |_| Some(frames_of(&segments)));
+    let origin = index.as_ref().and_then(times);
+    let eyes = layout.packing.eyes(video.size);
+    let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
+    let named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
+    let identity = Identity::new(source, named, &segments);
+    Ok(FilePlan {
+        job: job.clone(),
+        container,
+        video,
+        layout,
+        matte,
+        matte_report,
+        origin,
+        frames,
+        segments,
+        identity,
+        notes,
+    })
+}
+
+fn frames_of(segments: &[Segment]) -> u64 {
+    segments.iter().map(|segment| segment.frames).sum()
+}
+
+/// A length in ticks of `tick` seconds.
+fn ticks(length: Duration, tick: Rational) -> i64 {
+    ((length.as_secs_f64() / tick.as_f64()).round() as i64).max(1)
+}
+
+/// Most frames from one key frame to the next.
+fn key_interval(rate: Option<Rational>) -> NonZeroU32 {
+    let rate = rate.filter(|r| r.num() > 0).map_or(30, |r| (r.num() / r.den()).clamp(1, 1000));
+    u32::try_from(rate * KEY_INTERVAL_SECONDS).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Resolves how the background is found; a screen colour that was not given is picked from the first picture.
+fn matte(
+    path: &Path,
+    input: Input,
+    settings: &Settings,
+    (found, models): (&Found, &Models),
+    eyes: &[Rect],
+) -> Result<(MattePlan, MatteReport), Error> {
+    let colour = match &settings.matte {
+        MatteChoice::Network { model, detail } => {
+            let report = network_report(model, *detail, models, eyes, &found.place())?;
+            return Ok((MattePlan::Network { model: model.clone(), detail: *detail }, report));
+        }
+        MatteChoice::Chroma { colour } => *colour,
+    };
+    let (parameters, how) = match colour {
+        Some(colour) => (KeyParameters::new(colour), "given"),
+        None => {
+            let mut decoder = decode_in_software(path, input.source, settings.stall, settings.threads)?;
+            let picture = decoder
+                .next_picture()
+                .map_err(|source| Error::Decoder { path: path.to_path_buf(), source })?
+                .ok_or_else(|| Error::NoFrames { path: path.to_path_buf() })?;
+            let picked = KeyParameters::pick(&picture, eyes)
+                .map_err(|source| Error::Key { path: path.to_path_buf(), source })?;
+            (picked, "picked from the first picture")
+        }
+    };
+    Ok((MattePlan::Key(parameters), key_report(&parameters, how)))
+}
+
+/// Everything that the bytes of an output depend on besides its source, by name.
+fn named_settings(
+    settings: &Settings,
+    found: &Found,
+    models: &Models,
+    matte: &MattePlan,
+    packing: String,
+) -> Result<BTreeMap<String, String>, Error> {
+    let (major, minor, patch) = vp9::library_version();
+    let mut named = BTreeMap::from(
+        [
+            ("vrpipe", env!("CARGO_PKG_VERSION").to_owned()),
+            ("libvpx", format!("{major}.{minor}.{patch}")),
+            ("layout", packing),
+            ("quality", format!("{:?}", settings.quality).to_lowercase()),
+            ("crf", settings.crf.map_or("the preset's".to_owned(), |crf| crf.to_string())),
+            ("warm-up", settings.warm_up.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    let mut enter = |name: &str, value: String| named.insert(name.to_owned(), value);
+    match matte {
+        MattePlan::Network { model, detail } => {
+            let (_, weights) = models.get(model)?;
+            enter("matte", format!("rvm {} {}", weights.variant().name(), weights.hash()));
+            enter("detail", format!("{detail:?}"));
+            // The two engines agree closely, not bit for bit.
+            enter("engine", found.engine().to_owned());
+        }
+        MattePlan::Key(KeyParameters { colour, inner, outer, spill }) => {
+            enter("matte", format!("chroma key {colour} {inner} {outer} {spill}"));
+        }
+    }
+    Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_frames_are_four_seconds_apart_at_any_rate() {
+        let frames = |num, den| key_interval(Rational::new(num, den)).get();
+        assert_eq!((frames(30, 1), frames(30000, 1001), frames(60, 1)), (120, 116, 240));
+        assert_eq!(key_interval(None).get(), 120);
+        assert_eq!(frames(1, 10), 4);
+    }
+
+    #[test]
+    fn lengths_become_ticks() {
+        assert_eq!(ticks(Duration::from_secs(4), Rational::new(1, 30000).unwrap()), 120_000);
+        assert_eq!(ticks(Duration::from_millis(1), Rational::new(1, 30).unwrap()), 1);
+    }
+}

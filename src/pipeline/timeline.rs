@@ -1,0 +1,141 @@
+//! Timestamps of the source in the milliseconds of WebM, and what a file says ahead of its frames.
+#![forbid(unsafe_code)]
+
+use super::plan::FilePlan;
+use crate::frame::Size;
+use crate::layout::Packing;
+use crate::media::VideoTrack;
+use crate::units::{Rational, TimeBase};
+use crate::webm::muxer;
+
+/// Name of the tag that says which work an output is.
+pub(super) const IDENTITY_TAG: &str = "VRPIPE_WORK";
+
+/// From ticks to milliseconds that rise from frame to frame.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline {
+    time_base: TimeBase,
+    /// Added to every timestamp: WebM knows none below 0. Not known before the first frame of a file
+    /// without an index.
+    shift_ticks: Option<i64>,
+    rising: Rising,
+}
+
+/// Times that would not rise are moved on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rising {
+    /// The last one given.
+    pub(super) last_ms: Option<i64>,
+    /// Frames that share a millisecond with the one before and were moved on by one.
+    pub(super) moved: u64,
+}
+
+impl Rising {
+    /// `ms`, or the millisecond after the last one.
+    pub(super) fn after(&mut self, ms: i64) -> i64 {
+        let given = match self.last_ms {
+            Some(last) if ms <= last => {
+                self.moved += 1;
+                last + 1
+            }
+            _ => ms,
+        };
+        self.last_ms = Some(given);
+        given
+    }
+}
+
+impl Timeline {
+    /// The times of a file's segment.
+    pub(super) fn new(plan: &FilePlan) -> Self {
+        let shift_ticks = plan.origin.map(shift);
+        Self { time_base: plan.video.time_base, shift_ticks, rising: Rising::default() }
+    }
+
+    /// The time of the next frame.
+    pub(super) fn ms(&mut self, pts: i64) -> i64 {
+        let shift = *self.shift_ticks.get_or_insert_with(|| shift(pts));
+        self.rising.after(self.time_base.convert(pts.saturating_add(shift), TimeBase::MILLISECOND))
+    }
+
+    /// The last time given, and how many were moved on.
+    pub(super) fn rising(&self) -> Rising {
+        self.rising
+    }
+}
+
+/// What moves `first` to 0 if it lies before.
+fn shift(first: i64) -> i64 {
+    first.min(0).saturating_neg()
+}
+
+/// What a user should know of the times of a file.
+pub(super) fn shift_note(plan: &FilePlan) -> Option<String> {
+    let ticks = plan.origin.map(shift).filter(|&ticks| ticks > 0)?;
+    let seconds = plan.video.time_base.to_seconds_f64(ticks);
+    Some(format!("the input begins {seconds:.3} s before 0; all timestamps were moved by that"))
+}
+
+/// End of the last of `frames` frames, at `last_ms`: one frame's length at the nominal rate.
+pub(super) fn end_ms(video: &VideoTrack, last_ms: i64, frames: u64) -> i64 {
+    let length = video
+        .frame_rate
+        .filter(|r| r.num() > 0)
+        .map(|r| (1000 * r.den() + r.num() / 2) / r.num())
+        // No rate: the mean distance of the frames.
+        .unwrap_or_else(|| last_ms / (frames as i64 - 1).max(1));
+    last_ms + length.max(1)
+}
+
+/// What the muxer must know before the first frame.
+pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
+    let video = &plan.video;
+    let packing = plan.layout.packing;
+    muxer::Header {
+        video: muxer::VideoTrack {
+            size: video.size,
+            display_size: display_size(video, packing),
+            colour: video.colour,
+            packing,
+            frame_duration_ns: video
+                .frame_rate
+                .filter(|rate| rate.num() > 0)
+                .and_then(|rate| u64::try_from(1_000_000_000 * rate.den() / rate.num()).ok()),
+            alpha: true,
+        },
+        expected_key_frames: key_frames,
+        title: None,
+        writing_app: concat!("vrpipe ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tags: vec![(IDENTITY_TAG.to_owned(), plan.identity.name())],
+    }
+}
+
+/// Display size, where it is not the size of the frame. For a stereo video it is that of one view:
+/// so do ffmpeg and, through it, Chromium's file playback understand it (without it they show a
+/// side-by-side video twice as wide as it is; seen in Chromium 156). Pixels that are not square
+/// stretch the width.
+fn display_size(video: &VideoTrack, packing: Packing) -> Option<Size> {
+    let aspect = video.pixel_aspect.filter(|a| a.num() > 0).map_or(1.0, Rational::as_f64);
+    let Size { width, height } = video.size;
+    let (across, down) = match packing {
+        Packing::Mono => (1.0, 1.0),
+        Packing::SideBySide | Packing::SideBySideSwapped => (2.0, 1.0),
+        Packing::TopBottom | Packing::TopBottomSwapped => (1.0, 2.0),
+    };
+    let shown = |side: usize, factor: f64| ((side as f64 * factor).round() as usize).max(1);
+    let display = Size::new(shown(width, aspect / across), shown(height, 1.0 / down));
+    (display != video.size).then_some(display)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_rise_and_begin_at_nought() {
+        let time_base = TimeBase::new(1, 3000).unwrap();
+        let mut line = Timeline { time_base, shift_ticks: Some(shift(-30)), rising: Rising::default() };
+        assert_eq!([-30, -29, -27, 0].map(|pts| line.ms(pts)), [0, 1, 2, 10]);
+        assert_eq!(line.rising().moved, 1, "-29 falls on 0, and is moved; -27 falls on 1, and is too");
+    }
+}
