@@ -40,7 +40,7 @@ fn every_clip_comes_out_whole() {
         let lines = String::from_utf8(result.stdout).unwrap();
         let events: Vec<serde_json::Value> =
             lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        assert_eq!(events.first().unwrap()["event"], "start", "{name}");
+        assert_eq!((&events[0]["event"], &events[1]["event"]), (&"plan".into(), &"start".into()), "{name}");
         let report = &events.last().unwrap()["report"];
         let packing = match name {
             n if n.contains("_sbs") => "side-by-side",

@@ -17,12 +17,11 @@ use std::time::Duration;
 
 pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     let (settings, jobs) = resolve(&args)?;
-    for folder in jobs.iter().filter_map(|job| job.output.parent()) {
-        // A file's own folder is the user's to make, as with any program; a folder of results is ours.
-        if args.destination.out_dir.is_some() {
-            let failed = |source| Error::Output { path: folder.to_path_buf(), source };
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
+    // A file's own folder is the user's to make, as with any program; folders of results are ours.
+    let results = jobs.iter().filter(|_| args.destination.out_dir.is_some());
+    for folder in results.filter_map(|job| job.output.parent()).chain(settings.temp_dir.as_deref()) {
+        let failed = |source| Error::Output { path: folder.to_path_buf(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
     }
     rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global().context("thread pool")?;
     interrupt::install().context("signal handler")?;

@@ -198,13 +198,23 @@ impl FileWork {
                 observer.event(Event::Finished { report: &report });
             }
             Err(error) => {
-                report.error = Some(chain(&error));
-                report.exit_code = error.fault().exit_code();
-                report.frames = self.done();
+                self.unfinished(&mut report, &error);
                 observer.event(Event::Failed { report: &report });
             }
         }
         report
+    }
+
+    /// Completes the report of a file that ended early. Nothing finished: nothing is left behind.
+    fn unfinished(&self, report: &mut FileReport, error: &Error) {
+        report.error = Some(chain(error));
+        report.exit_code = error.fault().exit_code();
+        report.frames = self.done();
+        let store = locked(&self.store).take_if(|store| store.finished().is_empty());
+        if let Some(store) = store.and_then(Arc::into_inner) {
+            // Failing again, now in tidying up, would hide why.
+            let _ = store.remove();
+        }
     }
 
     fn join(&self) -> Result<Joined, Error> {
@@ -248,9 +258,7 @@ impl FileWork {
     /// A report of a file that a stop has left unfinished.
     pub(in super::super) fn stopped(&self, found: &Found, lanes: usize) -> FileReport {
         let mut report = self.report(found, lanes);
-        report.error = Some(chain(&Error::Interrupted));
-        report.exit_code = Error::Interrupted.fault().exit_code();
-        report.frames = self.done();
+        self.unfinished(&mut report, &Error::Interrupted);
         report
     }
 

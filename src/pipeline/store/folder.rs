@@ -66,7 +66,11 @@ impl Store {
     /// # Errors
     /// When it cannot be written, or another process works in it (`WouldBlock`).
     pub fn open(folder: PathBuf, identity: &Identity, segments: u32) -> io::Result<(Self, Found)> {
-        fs::create_dir_all(&folder)?;
+        // Not its parents: a path that was mistyped is to be told, not made.
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
