@@ -11,7 +11,7 @@ use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, result, sys};
 
 use super::error::check;
-use super::{Error, Stream};
+use super::{Error, Ledger, Stream};
 
 /// Aligned, because the driver reads the image's header as words.
 #[repr(align(64))]
@@ -32,6 +32,7 @@ pub struct Device {
     compute_capability: (i32, i32),
     /// Held while a stream captures, and around what the driver refuses meanwhile.
     captures: Mutex<()>,
+    ledger: Arc<Ledger>,
 }
 
 // SAFETY: the driver allows any thread to use a module handle; it is freed once, in `drop`.
@@ -80,7 +81,7 @@ impl Device {
         // SAFETY: KERNELS is a whole fat binary, checked not to be empty, and the context is current.
         let module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast::<c_void>()) };
         let module = check("cuModuleLoadData", module)?;
-        let captures = Mutex::new(());
+        let (captures, ledger) = (Mutex::new(()), Arc::default());
         Ok(Arc::new(Self {
             context,
             module,
@@ -88,6 +89,7 @@ impl Device {
             shared_bytes_max: shared,
             compute_capability,
             captures,
+            ledger,
         }))
     }
 
@@ -140,6 +142,11 @@ impl Device {
     pub fn memory(&self) -> Result<(usize, usize), Error> {
         self.bind()?;
         check("cuMemGetInfo", result::mem_get_info())
+    }
+
+    /// What is held of the device through this handle, by part.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// Looks a kernel up and allows it `shared_bytes` of shared memory per block.
