@@ -101,7 +101,7 @@ impl Ledger {
 
     /// Charges `bytes` until the result is dropped.
     pub fn charge(self: &Arc<Self>, part: Part, bytes: usize) -> Charge {
-        let mut shares = MemoryUse::default();
+        let mut shares = Box::<MemoryUse>::default();
         *shares.part(part) = bytes as u64;
         self.change(|now| *now.part(part) += bytes as u64);
         Charge { shares, ledger: Arc::clone(self) }
@@ -127,7 +127,8 @@ impl Ledger {
 /// A sum that is charged for as long as this lives.
 #[derive(Debug)]
 pub struct Charge {
-    shares: MemoryUse,
+    // Apart, so that what holds a buffer stays small.
+    shares: Box<MemoryUse>,
     ledger: Arc<Ledger>,
 }
 
