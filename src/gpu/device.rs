@@ -18,6 +18,10 @@ use super::{Error, Ledger, Stream};
 struct Aligned<T: ?Sized>(T);
 static KERNELS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
 
+/// Held while a stream captures, and around what the driver refuses meanwhile. One for all: every handle of a GPU
+/// has the same context below it.
+static CAPTURES: Mutex<()> = Mutex::new(());
+
 /// Whether this program was built with its GPU kernels.
 pub fn kernels_built() -> bool {
     !KERNELS.0.is_empty()
@@ -30,8 +34,6 @@ pub struct Device {
     multiprocessors: u32,
     shared_bytes_max: u32,
     compute_capability: (i32, i32),
-    /// Held while a stream captures, and around what the driver refuses meanwhile.
-    captures: Mutex<()>,
     ledger: Arc<Ledger>,
 }
 
@@ -81,14 +83,13 @@ impl Device {
         // SAFETY: KERNELS is a whole fat binary, checked not to be empty, and the context is current.
         let module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast::<c_void>()) };
         let module = check("cuModuleLoadData", module)?;
-        let (captures, ledger) = (Mutex::new(()), Arc::default());
+        let ledger = Arc::default();
         Ok(Arc::new(Self {
             context,
             module,
             multiprocessors,
             shared_bytes_max: shared,
             compute_capability,
-            captures,
             ledger,
         }))
     }
@@ -104,7 +105,7 @@ impl Device {
     /// Keeps captures and calls that wait for the whole context apart: such a call fails while any
     /// stream captures, and spoils the capture (seen when several lanes are set up at once).
     pub(super) fn apart_from_captures(&self) -> MutexGuard<'_, ()> {
-        self.captures.lock().unwrap_or_else(PoisonError::into_inner)
+        CAPTURES.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The context, for libraries that share it.
