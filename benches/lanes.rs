@@ -96,6 +96,7 @@ fn main() -> anyhow::Result<()> {
             })
         })?;
         let (free_before, total) = device.memory()?;
+        device.ledger().restart();
         let least_free = std::sync::atomic::AtomicUsize::new(usize::MAX);
         let lanes = together(sessions, || {
             let mut matte = GpuMatte::new(&device, &network, &seen, video.size, &eyes, video.colour)?;
@@ -127,6 +128,7 @@ fn main() -> anyhow::Result<()> {
             "lane_over_decode": rate(lanes) / rate(alone),
             "device_bytes_per_lane": used / sessions,
             "device_bytes_total": total,
+            "memory_of_all_by_part": device.ledger().peak(),
         }));
     }
     let report: Value = json!({

@@ -115,6 +115,7 @@ fn lines(event: Event<'_>) -> Vec<String> {
             let error = report.error.as_deref().unwrap_or("unknown error");
             vec![format!("  failed: {error}")]
         }
+        Event::Memory { report } => vec![report.sentence()],
     }
 }
 
@@ -199,7 +200,7 @@ impl Observer for Plain {
 }
 
 /// One JSON object a line on standard output: `plan`, `skipped`, `start`, `progress` (at most ten a second),
-/// `again`, `done` with the file's report, `failed` with it.
+/// `again`, `done` with the file's report, `failed` with it, at the end `memory` of each GPU.
 struct Json {
     pace: Mutex<Pace>,
 }
@@ -232,6 +233,7 @@ impl Observer for Json {
             Event::Skipped { report } => json!({ "event": "skipped", "report": report }),
             Event::Finished { report } => json!({ "event": "done", "report": report }),
             Event::Failed { report } => json!({ "event": "failed", "report": report }),
+            Event::Memory { report } => json!({ "event": "memory", "report": report }),
         };
         let mut out = std::io::stdout().lock();
         // See `Plain`: a reader that went away must not end the run.

@@ -11,12 +11,16 @@ use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, result, sys};
 
 use super::error::check;
-use super::{Error, Stream};
+use super::{Error, Ledger, Stream};
 
 /// Aligned, because the driver reads the image's header as words.
 #[repr(align(64))]
 struct Aligned<T: ?Sized>(T);
 static KERNELS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
+
+/// Held while a stream captures, and around what the driver refuses meanwhile. One for all: every handle of a GPU
+/// has the same context below it.
+static CAPTURES: Mutex<()> = Mutex::new(());
 
 /// Whether this program was built with its GPU kernels.
 pub fn kernels_built() -> bool {
@@ -30,8 +34,7 @@ pub struct Device {
     multiprocessors: u32,
     shared_bytes_max: u32,
     compute_capability: (i32, i32),
-    /// Held while a stream captures, and around what the driver refuses meanwhile.
-    captures: Mutex<()>,
+    ledger: Arc<Ledger>,
 }
 
 // SAFETY: the driver allows any thread to use a module handle; it is freed once, in `drop`.
@@ -80,14 +83,14 @@ impl Device {
         // SAFETY: KERNELS is a whole fat binary, checked not to be empty, and the context is current.
         let module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast::<c_void>()) };
         let module = check("cuModuleLoadData", module)?;
-        let captures = Mutex::new(());
+        let ledger = Arc::default();
         Ok(Arc::new(Self {
             context,
             module,
             multiprocessors,
             shared_bytes_max: shared,
             compute_capability,
-            captures,
+            ledger,
         }))
     }
 
@@ -102,7 +105,7 @@ impl Device {
     /// Keeps captures and calls that wait for the whole context apart: such a call fails while any
     /// stream captures, and spoils the capture (seen when several lanes are set up at once).
     pub(super) fn apart_from_captures(&self) -> MutexGuard<'_, ()> {
-        self.captures.lock().unwrap_or_else(PoisonError::into_inner)
+        CAPTURES.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The context, for libraries that share it.
@@ -140,6 +143,11 @@ impl Device {
     pub fn memory(&self) -> Result<(usize, usize), Error> {
         self.bind()?;
         check("cuMemGetInfo", result::mem_get_info())
+    }
+
+    /// What is held of the device through this handle, by part.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// Looks a kernel up and allows it `shared_bytes` of shared memory per block.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cudarc::driver::{result, sys};
 
 use super::error::check;
-use super::{Device, Error, Stream};
+use super::{Charge, Device, Error, Part, Stream};
 
 /// Types of which every bit pattern is a value, so that they may come from a device.
 pub trait Plain: Copy + Send + Sync + 'static {}
@@ -23,6 +23,7 @@ impl Plain for half::f16 {}
 pub struct DeviceBuffer {
     address: sys::CUdeviceptr,
     len_bytes: usize,
+    charge: Charge,
     device: Arc<Device>,
 }
 
@@ -37,7 +38,8 @@ impl DeviceBuffer {
         let _apart = device.apart_from_captures();
         // SAFETY: the context is current and the size is not zero.
         let address = check("cuMemAlloc", unsafe { result::malloc_sync(taken) })?;
-        let buffer = Self { address, len_bytes, device: device.clone() };
+        let charge = device.ledger().charge(Part::Tables, taken);
+        let buffer = Self { address, len_bytes, charge, device: device.clone() };
         // SAFETY: `taken` bytes were allocated at `address` just now.
         check("cuMemsetD8", unsafe { result::memset_d8_sync(address, 0, taken) })?;
         // The fill runs on the default stream, which this program's streams do not wait for.
@@ -60,6 +62,18 @@ impl DeviceBuffer {
             check("cuCtxSynchronize", result::ctx::synchronize())?;
         }
         Ok(buffer)
+    }
+
+    /// The same, held for `part`; what is said nothing about counts as tables.
+    pub fn held_for(mut self, part: Part) -> Self {
+        self.charge.shift(Part::Tables, part, self.len_bytes);
+        self
+    }
+
+    /// As [`Self::held_for`], for the first or next `bytes` of it only.
+    pub fn partly_held_for(mut self, part: Part, bytes: usize) -> Self {
+        self.charge.shift(Part::Tables, part, bytes);
+        self
     }
 
     /// Address on the device.
@@ -190,6 +204,8 @@ impl Drop for DeviceBuffer {
 pub struct PinnedBuffer<T: Plain> {
     start: std::ptr::NonNull<T>,
     len: usize,
+    /// Held for its end.
+    _charge: Charge,
     device: Arc<Device>,
 }
 
@@ -211,7 +227,8 @@ impl<T: Plain> PinnedBuffer<T> {
         // SAFETY: `len_bytes` were allocated at `start` just now.
         unsafe { std::ptr::write_bytes(start.cast::<u8>(), 0, len_bytes) };
         let start = std::ptr::NonNull::new(start.cast::<T>()).expect("the driver answered with memory");
-        Ok(Self { start, len, device: device.clone() })
+        let _charge = device.ledger().charge(Part::PinnedHost, len_bytes);
+        Ok(Self { start, len, _charge, device: device.clone() })
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod device;
 mod error;
+mod ledger;
 mod memory;
 pub mod nvdec;
 mod stream;
@@ -16,5 +17,6 @@ mod tests;
 
 pub use device::{Device, Kernel, kernels_built};
 pub use error::Error;
+pub use ledger::{Charge, Ledger, MemoryUse, Part};
 pub use memory::{DeviceBuffer, PinnedBuffer, Plain};
 pub use stream::{Event, Graph, Stream};

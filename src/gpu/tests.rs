@@ -56,6 +56,29 @@ fn an_event_orders_two_streams() {
     assert!(back.iter().all(|&b| b == 7));
 }
 
+/// Two handles of one GPU share its context: one taking memory spoilt what the other captured.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn captures_of_one_handle_survive_allocations_of_another() {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let device = needs_device();
+            for _ in 0..300 {
+                DeviceBuffer::from_slice(&device, &[1u32; 64]).unwrap();
+            }
+        });
+        let device = needs_device();
+        let stream = Stream::new(&device).unwrap();
+        let source = DeviceBuffer::from_slice(&device, &[5u32; 64]).unwrap();
+        let mut target = DeviceBuffer::zeroed(&device, 256).unwrap();
+        for _ in 0..300 {
+            let copies = |s: &Stream| (0..20).try_for_each(|_| target.copy_from(s, &source, 256));
+            stream.capture::<Error>(copies).unwrap().launch(&stream).unwrap();
+        }
+        stream.synchronize().unwrap();
+    });
+}
+
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn a_captured_copy_runs_when_launched_only() {

@@ -182,7 +182,7 @@ impl DeviceComposite {
             end = (layout.offset + layout.pitch * size.height).next_multiple_of(64);
             layout
         });
-        Ok(Self { buffer: DeviceBuffer::zeroed(device, end + gap)?, planes })
+        Ok(Self { buffer: DeviceBuffer::zeroed(device, end + gap)?.held_for(gpu::Part::Planes), planes })
     }
 
     /// Layouts of Y, U, V, alpha and activity.

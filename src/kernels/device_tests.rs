@@ -187,6 +187,12 @@ fn check_compose(picture: &Picture, packing: Packing, maps: &Coefficients, form:
     }
 }
 
+/// Fewer where `$PROPTEST_CASES` says so: tools that watch every access are slow.
+fn cases() -> ProptestConfig {
+    let limit = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(limit.unwrap_or(96).min(96)) }
+}
+
 fn sizes() -> impl Strategy<Value = Size> {
     // A block of compose owns 240 x 80 pixels, one of sample 32 x 8.
     let near = prop_oneof![1usize..20, 30usize..36, 236usize..246, 478usize..484];
@@ -198,7 +204,7 @@ fn packings() -> impl Strategy<Value = Packing> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases())]
 
     #[test]
     #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]

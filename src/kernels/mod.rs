@@ -21,6 +21,6 @@ pub mod sample;
 #[cfg(test)]
 mod device_tests;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 pub use error::Error;

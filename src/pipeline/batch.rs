@@ -10,7 +10,7 @@ use super::matting::Models;
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
-use super::report::{FileReport, RunReport};
+use super::report::{FileReport, MemoryReport, RunReport};
 use super::schedule::{FileWork, Run, run};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
@@ -126,13 +126,15 @@ pub fn run_batch(
             reports[work.place] = Some(report);
         }
     }
+    let memory = setup.memory(lanes.as_ref());
+    memory.iter().for_each(|report| observer.event(Event::Memory { report }));
     let files: Vec<FileReport> = reports.into_iter().flatten().collect();
     // The first failure decides; the report has them all.
     let first = files.iter().map(|file| file.exit_code).find(|&code| code != 0).unwrap_or(0);
     let exit_code =
         if stop.is_draining() && first != 0 { Error::Interrupted.fault().exit_code() } else { first };
     let wall_seconds = start.elapsed().as_secs_f64();
-    Ok(RunReport { version: env!("CARGO_PKG_VERSION"), wall_seconds, exit_code, lanes, files })
+    Ok(RunReport { version: env!("CARGO_PKG_VERSION"), wall_seconds, exit_code, lanes, memory, files })
 }
 
 /// What all files of a run share.
@@ -173,6 +175,21 @@ impl SetUp {
         let need = need.unwrap_or(Need { host_bytes: 0, device_bytes: 0 });
         let machine = machine(&self.devices, settings.threads)?;
         Ok(Lanes::new(&machine, need, segments, settings.lanes))
+    }
+
+    /// What the lanes held of each GPU that was used.
+    fn memory(&self, lanes: Option<&Lanes>) -> Vec<MemoryReport> {
+        let used = |(found, &lanes): (&Found, &usize)| match found {
+            Found::Gpu(gpu) => {
+                let parts = gpu.device.ledger().peak();
+                let device_bytes = parts.device_bytes();
+                let report = MemoryReport { device: gpu.name.clone(), lanes, device_bytes, parts };
+                (device_bytes > 0).then_some(report)
+            }
+            Found::Cpu(_) => None,
+        };
+        let lanes = lanes.map_or(&[][..], |lanes| &lanes.per_device);
+        self.devices.iter().zip(lanes).filter_map(used).collect()
     }
 
     /// What a lane needs for a file.

@@ -40,7 +40,7 @@ pub use input::software_decoder;
 pub use inputs::{Named, find_inputs};
 pub use output::PendingFile;
 pub use progress::{Event, Observer, Silent};
-pub use report::{FileReport, MatteReport, RunReport, SourceReport, StageReport};
+pub use report::{FileReport, MatteReport, MemoryReport, RunReport, SourceReport, StageReport};
 pub use settings::{Detail, Job, MatteChoice, Settings};
 pub use sheet::write_sheet;
 pub use stop::{Asked, Stop};

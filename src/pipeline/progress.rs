@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::plan::lanes::Lanes;
-use super::report::FileReport;
+use super::report::{FileReport, MemoryReport};
 use std::path::Path;
 
 /// Something that happened to one file of a run.
@@ -55,6 +55,11 @@ pub enum Event<'a> {
     Finished {
         /// All about it.
         report: &'a FileReport,
+    },
+    /// All is done; what it took of a GPU.
+    Memory {
+        /// By part.
+        report: &'a MemoryReport,
     },
     /// The file could not be done; the run goes on with the next.
     Failed {

@@ -3,6 +3,7 @@
 
 use super::plan::lanes::Lanes;
 use crate::frame::{Colour, Size};
+use crate::gpu::MemoryUse;
 use crate::layout::Layout;
 use crate::packet::Codec;
 use std::path::PathBuf;
@@ -18,8 +19,32 @@ pub struct RunReport {
     pub exit_code: u8,
     /// Lanes on each device, and why not more; absent when there was nothing to do.
     pub lanes: Option<Lanes>,
+    /// Memory of each GPU that was used.
+    pub memory: Vec<MemoryReport>,
     /// One entry per input, in the order given.
     pub files: Vec<FileReport>,
+}
+
+/// Memory of a GPU when most of it was held, by part: that of all lanes there, without what the driver takes.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct MemoryReport {
+    /// Name of the GPU.
+    pub device: String,
+    /// Lanes that it had.
+    pub lanes: usize,
+    /// All parts on the device together.
+    pub device_bytes: u64,
+    /// The parts.
+    pub parts: MemoryUse,
+}
+
+impl MemoryReport {
+    /// All of it in a line.
+    pub fn sentence(&self) -> String {
+        let Self { device, lanes, parts, .. } = self;
+        let s = if *lanes == 1 { "" } else { "s" };
+        format!("memory of {lanes} lane{s} on {device}: {}", parts.sentence())
+    }
 }
 
 /// One input's fate.

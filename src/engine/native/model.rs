@@ -8,7 +8,7 @@ use super::lower::lower;
 use super::plan::{ConvStep, Geometry, Plan, Step};
 use super::tile::{self, TILES};
 use crate::engine::Error;
-use crate::gpu::{Device, DeviceBuffer, Event, Stream};
+use crate::gpu::{Device, DeviceBuffer, Event, Part, Stream};
 use crate::rvm::graph::Graph;
 
 /// Alignment of weights in their buffer: a line of the L2 cache.
@@ -66,7 +66,7 @@ impl Model {
             bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
             offsets.push((halfs as u64, floats as u64));
         }
-        let weights = DeviceBuffer::from_slice(device, &bytes)?;
+        let weights = DeviceBuffer::from_slice(device, &bytes)?.held_for(Part::Weights);
         let base = weights.address();
         let addresses = offsets.into_iter().map(|(halfs, floats)| (base + halfs, base + floats)).collect();
         let kernels = Kernels::load(device)?;
@@ -128,9 +128,11 @@ impl Model {
         let (floats, counters) = self.partial_room();
         let device = self.device();
         Ok(Memory {
-            buffers: DeviceBuffer::zeroed(device, self.arena.total_bytes)?,
-            partial: DeviceBuffer::zeroed(device, floats * 4)?,
-            counters: DeviceBuffer::zeroed(device, counters * 4)?,
+            buffers: DeviceBuffer::zeroed(device, self.arena.total_bytes)?
+                .partly_held_for(Part::State, self.arena.state_bytes)
+                .held_for(Part::Activations),
+            partial: DeviceBuffer::zeroed(device, floats * 4)?.held_for(Part::Activations),
+            counters: DeviceBuffer::zeroed(device, counters * 4)?.held_for(Part::Activations),
         })
     }
 

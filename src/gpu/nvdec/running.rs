@@ -6,7 +6,7 @@
 use std::ffi::{c_int, c_ulong, c_void};
 use std::sync::Arc;
 
-use crate::gpu::Event;
+use crate::gpu::{Charge, Event, Part};
 use crate::packet::Codec;
 
 use super::abi::{self, Blank};
@@ -41,6 +41,8 @@ pub(super) struct Running {
     pub(super) vp9: vp9::Order,
     last_pts: Option<i64>,
     outputs: Outputs,
+    /// For the surfaces of both kinds; given back with them.
+    _charge: Charge,
 }
 
 impl Running {
@@ -75,10 +77,12 @@ impl Running {
             tally.output_surfaces = outputs as u64;
             tally.memory_bytes = (surfaces + outputs) as u64 * geometry.surface_bytes();
         });
+        let bytes = (surfaces + outputs) * geometry.surface_bytes() as usize;
+        let _charge = session.device.ledger().charge(Part::Surfaces, bytes);
         let outputs = Outputs::new(&session.device, outputs)?;
         let (copies, times) = (vec![None; surfaces], vec![0; surfaces]);
         let (vp9, last_pts) = (vp9::Order::default(), None);
-        Ok(Self { decoder, geometry, copies, times, vp9, last_pts, outputs })
+        Ok(Self { decoder, geometry, copies, times, vp9, last_pts, outputs, _charge })
     }
 
     /// Waits for all lent surfaces, then destroys the decoder. Gives the first error.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use cudarc::driver::result;
 
-use crate::frame::Size;
+use crate::frame::{Colour, Picture, Sample, Samples, Size, Yuv420};
 use crate::gpu::error::check;
 use crate::gpu::{Device, Event, Stream};
 
@@ -170,6 +170,40 @@ impl Surface {
         stream.synchronize()?;
         Ok(tight(&view?, &padded))
     }
+
+    /// The frame as a picture in host memory, of colour `colour`; for tests, as [`Self::download`].
+    ///
+    /// # Errors
+    /// When the driver fails.
+    pub fn to_picture(&mut self, stream: &Stream, colour: Colour) -> Result<Picture, Error> {
+        let bytes = self.download(stream)?;
+        let (pts, size, depth) = (self.pts, self.view.size, self.view.depth);
+        let samples = match self.view.format {
+            SurfaceFormat::Nv12 => Samples::Eight(planar(size, &bytes)),
+            SurfaceFormat::P016 => {
+                // Codes lie in the high bits.
+                let code = |pair: &[u8; 2]| u16::from_le_bytes(*pair) >> (16 - depth);
+                Samples::Sixteen(planar(size, &bytes.as_chunks().0.iter().map(code).collect::<Vec<_>>()))
+            }
+        };
+        Ok(Picture { pts, size, depth, colour, samples })
+    }
+}
+
+/// Rows of luma, then of interleaved chroma, as three planes.
+fn planar<T: Sample>(size: Size, samples: &[T]) -> Yuv420<T> {
+    let mut planes = Yuv420::new(size);
+    let (luma, chroma) = samples.split_at(size.area());
+    for (y, row) in luma.chunks_exact(size.width).enumerate() {
+        planes.y.row_mut(y).copy_from_slice(row);
+    }
+    for (y, row) in chroma.chunks_exact(2 * size.chroma().width).enumerate() {
+        for (x, pair) in row.as_chunks::<2>().0.iter().enumerate() {
+            planes.u.row_mut(y)[x] = pair[0];
+            planes.v.row_mut(y)[x] = pair[1];
+        }
+    }
+    planes
 }
 
 /// Drops the padding of rows.

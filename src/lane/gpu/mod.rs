@@ -11,6 +11,8 @@
 mod host;
 mod matte;
 mod run;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use host::HostFrame;

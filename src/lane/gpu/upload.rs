@@ -22,7 +22,7 @@ impl Uploader {
     pub(super) fn new(device: &Arc<Device>, size: Size, depth: u8) -> Result<Self, gpu::Error> {
         let bytes = layout(size, depth).1;
         let staging = || Ok::<_, gpu::Error>((PinnedBuffer::zeroed(device, bytes)?, Event::new(device)?));
-        let picture = DeviceBuffer::zeroed(device, bytes)?;
+        let picture = DeviceBuffer::zeroed(device, bytes)?.held_for(gpu::Part::Surfaces);
         Ok(Self { picture, staging: [staging()?, staging()?], turn: 0, size, depth })
     }
 

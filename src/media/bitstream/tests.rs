@@ -16,6 +16,11 @@ const AVCC_ODD: &str =
     "0164000affe1001a6764000aacd946279223011000000300100000030320f122596001000768ebe3cb3002c0fdf8f800";
 /// hvcC by x265, less its SEI: 90x50, 10 bits, BT.2020 primaries, PQ.
 const HVCC: &str = "0102200000009000000000001ef000fcfdfafa00000f02a00001001840010c01ffff02200000030090000003000003001e959809a10001002e42010102200000030090000003000003001ea030839c92365959ae4caf016a12201208000003000800000300c840";
+/// avcC by x264 and hvcC by x265, less its SEI, for 96x64, changed by ffmpeg's filters to lose 6 columns on the left,
+/// 2 on the right, 4 rows at the top and 2 at the bottom.
+const AVCC_CROP: &str = "0142c00affe100176742c00ada189c89ac0440000003004000000c83c489a801000468ce0fc8";
+const HVCC_CROP: &str = "0101600000009000000000001ef000fcfdf8f800000f03200001001840010c01ffff01600000030090000003000003001e959809210001002b4201010160000003009000000300000\
+    3001ea030810644d65959a4932bc05a02000003000200000300321022000100074401c172b42240";
 /// av1C by SVT-AV1: 96x64, BT.709.
 const AV1C: &str = "81000c000a0d000000032dffc02f8101010104";
 /// Start of a VP9 key frame by libvpx: 96x64, 10 bits, SMPTE 170M.
@@ -38,6 +43,14 @@ fn records_hold_what_the_encoders_were_told() {
     assert_eq!(read(Codec::H264, AVCC_ODD), header((90, 50), 8, [2, 2, 2], None));
     assert_eq!(read(Codec::Hevc, HVCC), header((90, 50), 10, [9, 16, 9], limited));
     assert_eq!(read(Codec::Av1, AV1C), header((96, 64), 8, [1, 1, 1], limited));
+}
+
+#[test]
+fn crops_on_the_left_and_at_the_top_are_told() {
+    for (codec, hex) in [(Codec::H264, AVCC_CROP), (Codec::Hevc, HVCC_CROP)] {
+        let found = from_configuration(codec, &bytes(hex)).unwrap().unwrap();
+        assert_eq!((found.size, found.crop), (Size::new(88, 58), [6, 4]), "{codec}");
+    }
 }
 
 #[test]
