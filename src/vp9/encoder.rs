@@ -11,9 +11,9 @@
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 
+use super::activity::{Coded, blocks_of};
 use super::config::within;
-use super::{EncoderConfig, Error, Planes, ffi, library_version};
-use crate::frame::{Composite, Size};
+use super::{EncoderConfig, Error, Planes, ffi, header, library_version};
 
 /// One compressed frame. Where libvpx hides a reference frame, it is in here too (a superframe).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +40,10 @@ pub struct Encoder {
     in_flight: VecDeque<InFlight>,
     next_frame: i64,
     last_pts: Option<i64>,
+    /// Whether libvpx has an active map that it has not forgotten.
+    mapped: bool,
+    /// A reference slot of the stream that holds the last frame.
+    last_slot: Option<u32>,
 }
 
 // SAFETY: a libvpx context has no tie to the thread that made it: its worker threads are its own and
@@ -60,7 +64,8 @@ impl Encoder {
         // SAFETY: both pointers are to live locals of the types that shim.h declares; C keeps neither.
         let raw = unsafe { ffi::vrp_vp9_encoder_new(&settings, &mut failure) };
         let raw = NonNull::new(raw).ok_or_else(|| failure.into_error())?;
-        Ok(Self { raw, config, in_flight: VecDeque::new(), next_frame: 0, last_pts: None })
+        let (in_flight, next_frame) = (VecDeque::new(), 0);
+        Ok(Self { raw, config, in_flight, next_frame, last_pts: None, mapped: false, last_slot: None })
     }
 
     /// The settings it was made with.
@@ -81,9 +86,7 @@ impl Encoder {
         force_key: bool,
     ) -> Result<Vec<EncodedPacket>, Error> {
         planes.check(self.config.size)?;
-        if let Some(previous) = self.last_pts.filter(|&previous| previous >= pts) {
-            return Err(Error::Timestamp { previous, got: pts });
-        }
+        self.rising(pts)?;
         let sources = [planes.y, planes.u, planes.v];
         let picture = ffi::Picture {
             planes: sources.map(|plane| plane.data.as_ptr()),
@@ -110,6 +113,44 @@ impl Encoder {
         let mut packets = Vec::new();
         self.take_packets(&mut packets)?;
         Ok(packets)
+    }
+
+    /// As [`Encoder::encode`], for a frame of which only `coded` may differ from the frame before. A
+    /// frame without a change never reaches libvpx: its packet is a byte that shows the last one again.
+    pub(super) fn encode_part(
+        &mut self,
+        planes: &Planes<'_>,
+        coded: Coded<'_>,
+        pts: i64,
+        force_key: bool,
+    ) -> Result<Vec<EncodedPacket>, Error> {
+        let usable = active_map_works() && self.config.lag == 0 && !force_key && self.next_frame > 0;
+        let blocks = blocks_of(self.config.size);
+        match (coded, self.last_slot) {
+            (Coded::Nothing, Some(slot)) if usable => return self.show_again(slot, planes, pts),
+            (Coded::Blocks(map), _) if usable => {
+                self.set_active_map(blocks.height, blocks.width, Some(map))?;
+            }
+            // The key frame makes libvpx forget the map.
+            _ if self.mapped && usable => self.set_active_map(blocks.height, blocks.width, None)?,
+            _ => {}
+        }
+        self.encode(planes, pts, force_key)
+    }
+
+    fn show_again(&mut self, slot: u32, planes: &Planes<'_>, pts: i64) -> Result<Vec<EncodedPacket>, Error> {
+        planes.check(self.config.size)?;
+        self.rising(pts)?;
+        self.last_pts = Some(pts);
+        Ok(vec![EncodedPacket { pts, key: false, data: header::show_existing(slot).to_vec() }])
+    }
+
+    /// Whether `pts` follows that of the frame before.
+    fn rising(&self, pts: i64) -> Result<(), Error> {
+        match self.last_pts.filter(|&previous| previous >= pts) {
+            Some(previous) => Err(Error::Timestamp { previous, got: pts }),
+            None => Ok(()),
+        }
     }
 
     /// Ends the stream and returns the packets that lag held back.
@@ -153,13 +194,13 @@ impl Encoder {
             return Err(Error::OldLibrary { what: "an active map", need: "1.12", linked });
         }
         within("lag in frames with an active map", self.config.lag, 0..=0)?;
-        let Size { width, height } = self.config.size;
-        let blocks = [height.div_ceil(Composite::BLOCK), width.div_ceil(Composite::BLOCK)];
-        within("rows of the active map", rows, blocks[0]..=blocks[0])?;
-        within("columns of the active map", columns, blocks[1]..=blocks[1])?;
+        let blocks = blocks_of(self.config.size);
+        within("rows of the active map", rows, blocks.height..=blocks.height)?;
+        within("columns of the active map", columns, blocks.width..=blocks.width)?;
         if let Some(map) = map {
             within("bytes of the active map", map.len(), rows * columns..=rows * columns)?;
         }
+        self.mapped = map.is_some();
         let map = map.map_or(ptr::null(), <[u8]>::as_ptr);
         let mut failure = ffi::Failure::new();
         // SAFETY: the map, where there is one, has rows * columns bytes, and libvpx copies it in the call.
@@ -180,6 +221,8 @@ impl Encoder {
             }
             // SAFETY: libvpx lends `len` bytes at `data` until the next encode, which needs `&mut self`.
             let bytes = unsafe { std::slice::from_raw_parts(packet.data, packet.len as usize) };
+            self.last_slot = slot_of(bytes)?;
+            self.mapped &= packet.key == 0;
             packets.push(EncodedPacket { pts: source.pts, key: packet.key != 0, data: bytes.to_vec() });
         }
         Ok(())
@@ -191,6 +234,13 @@ impl Drop for Encoder {
         // SAFETY: `raw` came from vrp_vp9_encoder_new, nobody else holds it, and this is its only free.
         unsafe { ffi::vrp_vp9_encoder_free(self.raw.as_ptr()) }
     }
+}
+
+/// A reference slot in which the last frame of a packet is kept, if it is in any.
+fn slot_of(packet: &[u8]) -> Result<Option<u32>, Error> {
+    let frames = header::frames(packet)?;
+    let refreshes = frames.last().map(|frame| header::parse(frame)).transpose()?.map(|last| last.refreshes);
+    Ok(refreshes.filter(|&slots| slots != 0).map(u8::trailing_zeros))
 }
 
 /// Whether the linked libvpx heeds active maps: before 1.12 they had no effect without adaptive

@@ -32,6 +32,8 @@ pub struct FrameHeader {
     pub shown: bool,
     /// Set when this only shows a frame decoded before.
     pub show_existing: bool,
+    /// The reference slots that this frame is kept in, a bit each (`refresh_frame_flags`).
+    pub refreshes: u8,
     /// The frame's size where the header says it; an inter frame may take it from a reference.
     pub size: Option<Size>,
     /// Colour, on key frames.
@@ -88,8 +90,15 @@ pub fn parse(frame: &[u8]) -> Result<FrameHeader, Error> {
     if profile == 3 {
         bits.expect("reserved bit of profile 3", 1, 0)?;
     }
-    let nothing =
-        FrameHeader { profile, key: false, shown: true, show_existing: true, size: None, colour: None };
+    let nothing = FrameHeader {
+        profile,
+        key: false,
+        shown: true,
+        show_existing: true,
+        refreshes: 0,
+        size: None,
+        colour: None,
+    };
     if bits.flag()? {
         return Ok(nothing);
     }
@@ -100,7 +109,7 @@ pub fn parse(frame: &[u8]) -> Result<FrameHeader, Error> {
     if key {
         bits.expect("sync code", 24, SYNC_CODE)?;
         let colour = Some(bits.colour_config(profile)?);
-        return Ok(FrameHeader { colour, size: Some(bits.size()?), ..header });
+        return Ok(FrameHeader { colour, refreshes: 0xff, size: Some(bits.size()?), ..header });
     }
     let intra_only = !shown && bits.flag()?;
     if !error_resilient {
@@ -111,17 +120,24 @@ pub fn parse(frame: &[u8]) -> Result<FrameHeader, Error> {
         if profile > 0 {
             bits.colour_config(profile)?;
         }
-        bits.take(8)?;
-        return Ok(FrameHeader { size: Some(bits.size()?), ..header });
+        let refreshes = bits.take(8)? as u8;
+        return Ok(FrameHeader { refreshes, size: Some(bits.size()?), ..header });
     }
-    // refresh_frame_flags, then three references of an index and a sign each.
-    bits.take(8 + 3 * 4)?;
+    let header = FrameHeader { refreshes: bits.take(8)? as u8, ..header };
+    // Three references of an index and a sign each.
+    bits.take(3 * 4)?;
     for _ in 0..3 {
         if bits.flag()? {
             return Ok(header);
         }
     }
     Ok(FrameHeader { size: Some(bits.size()?), ..header })
+}
+
+/// A whole frame of profile 0 that shows again what is kept in reference `slot`, 0 to 7, and changes
+/// nothing: marker 10, profile 00, `show_existing_frame` 1, `frame_to_show_map_idx`.
+pub(super) fn show_existing(slot: u32) -> [u8; 1] {
+    [0b1000_1000 | slot as u8 & 7]
 }
 
 /// `frame_sync_code` (section 7.2.1).
@@ -194,7 +210,7 @@ mod tests {
         let frame = [0b1000_0010, 0x49, 0x83, 0x42, 0x40, 0x77, 0xf0, 0x43, 0x70];
         let header = parse(&frame).unwrap();
         assert!(header.key && header.shown && !header.show_existing);
-        assert_eq!(header.size, Some(Size::new(1920, 1080)));
+        assert_eq!((header.size, header.refreshes), (Some(Size::new(1920, 1080)), 0xff));
         let colour = ColourConfig { depth: 8, space: 2, full_range: false, subsampled: [true, true] };
         assert_eq!(header.colour, Some(colour));
         for cut in 0..frame.len() {

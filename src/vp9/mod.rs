@@ -9,8 +9,11 @@
 //! config    settings of one encoder, checked before libvpx sees them
 //! encoder   one stream in          decoder   one stream out
 //! quality   the presets            pair      colour and alpha encoded at once, paired by pts
+//! activity  which blocks to code   alpha     the alpha encoder's thread
 //! ```
 
+mod activity;
+mod alpha;
 mod config;
 mod decoder;
 mod encoder;
@@ -21,11 +24,12 @@ mod pair;
 mod plane;
 mod quality;
 
+pub use alpha::QUEUE_FRAMES;
 pub use config::{Content, Deadline, EncoderConfig, MAX_SIDE};
 pub use decoder::{DecodedFrame, Decoder};
 pub use encoder::{EncodedPacket, Encoder, active_map_works};
 pub use error::Error;
 pub use ffi::library_version;
-pub use pair::{EncodedPair, Pair, PairConfig, PairSource, QUEUE_FRAMES};
+pub use pair::{EncodedPair, Pair, PairConfig, PairSource};
 pub use plane::{PlaneRef, Planes};
 pub use quality::Quality;

@@ -14,14 +14,11 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread::{self, JoinHandle};
 
+use super::activity::{ActiveMap, blocks_of};
+use super::alpha::{AlphaThread, Job};
 use super::{EncodedPacket, Encoder, EncoderConfig, Error, PlaneRef, Planes, Quality};
 use crate::frame::{Colour, Composite, Size};
-
-/// Frames that may wait for the alpha thread, so that a slow frame of one stream does not hold the other.
-pub const QUEUE_FRAMES: usize = 2;
 
 /// A frame that a pair can encode: three colour planes and a matte of the same size.
 pub trait PairSource: Send + Sync + 'static {
@@ -29,6 +26,9 @@ pub trait PairSource: Send + Sync + 'static {
     fn colour(&self) -> Planes<'_>;
     /// The matte, 0 transparent to 255 opaque.
     fn alpha(&self) -> PlaneRef<'_>;
+    /// One byte per 16x16 block: 0 where nothing is visible and the colour is that of all such blocks
+    /// ([`Composite::activity`]). `None` when that is not known; then everything is coded.
+    fn activity(&self) -> Option<PlaneRef<'_>>;
 }
 
 impl PairSource for Composite {
@@ -38,6 +38,10 @@ impl PairSource for Composite {
 
     fn alpha(&self) -> PlaneRef<'_> {
         (&self.alpha).into()
+    }
+
+    fn activity(&self) -> Option<PlaneRef<'_>> {
+        Some((&self.activity).into())
     }
 }
 
@@ -86,6 +90,7 @@ pub struct EncodedPair {
 pub struct Pair {
     size: Size,
     colour: Encoder,
+    active: ActiveMap,
     alpha: AlphaThread,
     key_interval: Option<NonZeroU32>,
     since_key: u32,
@@ -104,6 +109,7 @@ impl Pair {
         Ok(Self {
             size: config.size,
             colour: Encoder::new(colour)?,
+            active: ActiveMap::new(config.size),
             alpha: AlphaThread::spawn(Encoder::new(alpha)?)?,
             key_interval: config.key_interval,
             since_key: 0,
@@ -133,6 +139,9 @@ impl Pair {
         // Before either encoder has taken the frame: the two must never differ in what they were given.
         frame.colour().check(self.size)?;
         frame.alpha().check("alpha", self.size)?;
+        if let Some(activity) = frame.activity() {
+            activity.check("activity", blocks_of(self.size))?;
+        }
         if let Some(previous) = self.last_pts.filter(|&previous| previous >= pts) {
             return Err(Error::Timestamp { previous, got: pts });
         }
@@ -152,7 +161,8 @@ impl Pair {
         key: bool,
     ) -> Result<Vec<EncodedPair>, Error> {
         self.alpha.send(Job::Encode { frame: Arc::clone(&frame), pts, key })?;
-        let packets = self.colour.encode(&frame.colour(), pts, key)?;
+        let coded = self.active.next(key, frame.activity());
+        let packets = self.colour.encode_part(&frame.colour(), coded, pts, key)?;
         drop(frame);
         self.waiting.add_colour(packets);
         while let Some(packets) = self.alpha.ready()? {
@@ -175,114 +185,6 @@ impl Pair {
         let pairs = self.waiting.take_pairs()?;
         self.waiting.check_empty()?;
         Ok(pairs)
-    }
-}
-
-/// What the alpha thread is asked to do.
-enum Job {
-    Encode { frame: Arc<dyn PairSource>, pts: i64, key: bool },
-    Finish,
-}
-
-/// Packets of one [`Job`].
-type Outcome = Result<Vec<EncodedPacket>, Error>;
-
-/// The alpha encoder's thread. Dropping it drops both queues before it waits for the thread, which
-/// then stops after the frame in hand: it cannot wait for a queue whose other end is gone.
-struct AlphaThread {
-    queues: Option<(SyncSender<Job>, Receiver<Outcome>)>,
-    handle: Option<JoinHandle<()>>,
-}
-
-impl AlphaThread {
-    fn spawn(encoder: Encoder) -> Result<Self, Error> {
-        let (jobs, jobs_in) = sync_channel(QUEUE_FRAMES);
-        // Never full, so the thread never waits here while the caller waits to send: the caller empties
-        // it after each job, when at most the queue and the job in hand are open, and then sends one.
-        let (outcomes_out, outcomes) = sync_channel(QUEUE_FRAMES + 2);
-        let handle = thread::Builder::new()
-            .name(ALPHA_THREAD.into())
-            .spawn(move || encode_alpha(encoder, &jobs_in, &outcomes_out))
-            .map_err(Error::Spawn)?;
-        Ok(Self { queues: Some((jobs, outcomes)), handle: Some(handle) })
-    }
-
-    /// Gives the thread a job; waits while the queue is full.
-    fn send(&mut self, job: Job) -> Result<(), Error> {
-        match &self.queues {
-            Some((jobs, _)) if jobs.send(job).is_ok() => Ok(()),
-            _ => Err(self.cause_of_end()),
-        }
-    }
-
-    /// The packets of a job that is done; `None` when none is.
-    fn ready(&mut self) -> Result<Option<Vec<EncodedPacket>>, Error> {
-        let Some((_, outcomes)) = &self.queues else { return Err(Error::Stopped) };
-        match outcomes.try_recv() {
-            Ok(outcome) => outcome.map(Some),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(self.cause_of_end()),
-        }
-    }
-
-    /// Waits for the end of the thread after [`Job::Finish`] and returns all packets that are left.
-    fn finish(&mut self) -> Result<Vec<EncodedPacket>, Error> {
-        let Some((_, outcomes)) = self.queues.take() else { return Err(Error::Stopped) };
-        let mut packets = Vec::new();
-        for outcome in outcomes {
-            packets.extend(outcome?);
-        }
-        self.join().map_or(Ok(packets), Err)
-    }
-
-    /// Why the thread ended before it was told to: its error, else its panic.
-    fn cause_of_end(&mut self) -> Error {
-        let error = self.queues.take().and_then(|(_, outcomes)| outcomes.into_iter().find_map(Result::err));
-        error.or_else(|| self.join()).unwrap_or(Error::Stopped)
-    }
-
-    /// Waits for the thread; its panic, if it had one.
-    fn join(&mut self) -> Option<Error> {
-        let payload = self.handle.take()?.join().err()?;
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        Some(Error::Panicked { message: text.unwrap_or_else(|| "no message".to_owned()) })
-    }
-}
-
-impl Drop for AlphaThread {
-    fn drop(&mut self) {
-        self.queues = None;
-        // A panic that nobody asked about ends here: a pair that is dropped early has no result to spoil.
-        self.join();
-    }
-}
-
-/// Name of the alpha thread, as debuggers and panics show it.
-const ALPHA_THREAD: &str = "vp9-alpha";
-
-/// Body of the alpha thread: ends after [`Job::Finish`], after an error, or when the pair is gone.
-fn encode_alpha(mut encoder: Encoder, jobs: &Receiver<Job>, outcomes: &SyncSender<Outcome>) {
-    let chroma = encoder.config().size.chroma();
-    // One row stands for a whole plane of U and V (stride 0): 128 is no colour.
-    let neutral = vec![128u8; chroma.width];
-    let neutral = PlaneRef { size: chroma, stride: 0, data: &neutral };
-    for job in jobs {
-        let outcome = match job {
-            Job::Finish => {
-                // A failed send means that the pair is gone, and with it the reader of the last packets.
-                let _ = outcomes.send(encoder.finish());
-                return;
-            }
-            // The frame is let go with the match arm, before its packets are sent.
-            Job::Encode { frame, pts, key } => {
-                encoder.encode(&Planes { y: frame.alpha(), u: neutral, v: neutral }, pts, key)
-            }
-        };
-        let failed = outcome.is_err();
-        if outcomes.send(outcome).is_err() || failed {
-            return;
-        }
     }
 }
 

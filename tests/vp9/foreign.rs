@@ -10,7 +10,7 @@ use crate::matte::QUALITIES;
 use crate::scene::{self, COLOUR, decode, encode, packed};
 
 /// An IVF file: a header of 32 bytes, then for each frame its length, its number and its bytes.
-fn ivf(size: Size, packets: &[Vec<u8>]) -> Vec<u8> {
+pub fn ivf(size: Size, packets: &[Vec<u8>]) -> Vec<u8> {
     let mut file = b"DKIF\0\0\x20\0VP90".to_vec();
     file.extend((size.width as u16).to_le_bytes());
     file.extend((size.height as u16).to_le_bytes());
@@ -26,7 +26,7 @@ fn ivf(size: Size, packets: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// All planes of all pictures that ffmpeg's native decoder makes of an IVF file; `None` without ffmpeg.
-fn ffmpeg(file: &[u8]) -> Option<Vec<u8>> {
+pub fn ffmpeg(file: &[u8]) -> Option<Vec<u8>> {
     let mut dir = tempfile::NamedTempFile::new().unwrap();
     dir.write_all(file).unwrap();
     let output = Command::new("ffmpeg")

@@ -1,7 +1,9 @@
 //! Synthetic pictures with a matte: two textured discs with soft edges that move over nothing.
 
+use std::sync::Arc;
+
 use vrpipe::frame::{Colour, Composite, Matrix, Plane, Range, Size, Yuv420};
-use vrpipe::vp9::{DecodedFrame, Decoder, EncodedPacket, Encoder, PlaneRef, Planes};
+use vrpipe::vp9::{DecodedFrame, Decoder, EncodedPacket, Encoder, PairSource, PlaneRef, Planes};
 
 /// BT.709, limited range.
 pub const COLOUR: Colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, primaries: 1, transfer: 1 };
@@ -24,7 +26,33 @@ pub fn frame(size: Size, t: usize) -> Composite {
             frame.colour.v.row_mut(y)[x] = if visible { 120 + (y * 40 / height) as u8 } else { 128 };
         }
     }
+    for y in 0..frame.activity.size.height {
+        for x in 0..frame.activity.size.width {
+            // As compose does it: something visible here or up to 4 pixels away.
+            let [rows, columns] = [(y, height), (x, width)]
+                .map(|(block, end)| (block * 16).saturating_sub(4)..(block * 16 + 20).min(end));
+            let any = rows.into_iter().any(|y| frame.alpha.row(y)[columns.clone()].iter().any(|&a| a > 0));
+            frame.activity.row_mut(y)[x] = u8::from(any);
+        }
+    }
     frame
+}
+
+/// A frame of which nobody says what is visible.
+pub struct Unknown(pub Arc<Composite>);
+
+impl PairSource for Unknown {
+    fn colour(&self) -> Planes<'_> {
+        (&self.0.colour).into()
+    }
+
+    fn alpha(&self) -> PlaneRef<'_> {
+        (&self.0.alpha).into()
+    }
+
+    fn activity(&self) -> Option<PlaneRef<'_>> {
+        None
+    }
 }
 
 /// The discs: opaque inside, 8 pixels of edge, transparent outside.

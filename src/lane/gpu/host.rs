@@ -65,6 +65,10 @@ impl PairSource for HostFrame {
     fn alpha(&self) -> PlaneRef<'_> {
         self.plane(3)
     }
+
+    fn activity(&self) -> Option<PlaneRef<'_>> {
+        Some(self.plane(4))
+    }
 }
 
 impl Finished for HostFrame {
