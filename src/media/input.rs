@@ -21,6 +21,7 @@ pub(crate) struct Input {
     window_at: u64,
     /// Where the system's file position is.
     file_at: u64,
+    window_bytes: usize,
 }
 
 impl Input {
@@ -36,7 +37,20 @@ impl Input {
         if metadata.len() == 0 {
             return Err(Error::Empty);
         }
-        Ok(Self { file, len: metadata.len(), window: Vec::new(), window_at: 0, file_at: 0 })
+        Ok(Self {
+            file,
+            len: metadata.len(),
+            window: Vec::new(),
+            window_at: 0,
+            file_at: 0,
+            window_bytes: WINDOW_BYTES,
+        })
+    }
+
+    /// The same, reading ahead by so many bytes.
+    pub(crate) fn with_window(mut self, bytes: usize) -> Self {
+        self.window_bytes = bytes;
+        self
     }
 
     /// File size in bytes, as it was on opening.
@@ -47,7 +61,7 @@ impl Input {
     /// Fills `out` with the bytes from `at` on.
     pub(crate) fn read_at(&mut self, at: u64, out: &mut [u8], what: &'static str) -> Result<(), Error> {
         self.check(at, out.len() as u64, what)?;
-        if out.len() >= WINDOW_BYTES {
+        if out.len() >= self.window_bytes {
             return self.read_file(at, out, what);
         }
         let mut done = 0;
@@ -93,7 +107,7 @@ impl Input {
 
     /// Moves the window so that it starts at `at`, which lies inside the file.
     fn fill(&mut self, at: u64, what: &'static str) -> Result<(), Error> {
-        let count = (self.len - at).min(WINDOW_BYTES as u64) as usize;
+        let count = (self.len - at).min(self.window_bytes as u64) as usize;
         let mut window = std::mem::take(&mut self.window);
         window.resize(count, 0);
         self.read_file(at, &mut window, what)?;

@@ -10,8 +10,9 @@ use crate::layout::{Layout, Packing};
 use crate::packet::{Codec, Packet};
 use crate::units::{Rational, TimeBase};
 
+use super::audio::AudioTrack;
 use super::bitstream::{self, StreamHeader};
-use super::info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
+use super::info::{Chroma, Container, DeclaredColour, Info, VideoTrack};
 use super::input::Input;
 use super::matroska::{self, Matroska};
 use super::mp4::{self, Mp4};
@@ -213,7 +214,7 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
 }
 
 /// Bytes as text where they are text, else in hex.
-fn printable(bytes: &[u8]) -> String {
+pub(super) fn printable(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|c| !c.is_control() || c.is_whitespace()) => format!("{text:?}"),
         _ => bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),

@@ -10,7 +10,8 @@ use matroska_demuxer::{
     ContentCompAlgo, ContentEncodingValue, DemuxError, Frame, MatroskaFile, TrackEntry, TrackType,
 };
 
-use crate::media::info::{AudioTrack, Container};
+use crate::media::audio::AudioTrack;
+use crate::media::info::Container;
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
 use crate::media::{Error, bitstream};
@@ -138,7 +139,7 @@ impl Matroska {
 }
 
 /// Calls the crate; its panics (overflow on malformed sizes) become errors, and its errors ours.
-fn contain<T>(view: &View, call: impl FnOnce() -> Result<T, DemuxError>) -> Result<T, Error> {
+pub(super) fn contain<T>(view: &View, call: impl FnOnce() -> Result<T, DemuxError>) -> Result<T, Error> {
     // After a panic the demuxer is not called again: `Source` is at its end after any error.
     let result = catch_unwind(AssertUnwindSafe(call));
     let at_byte = view.state().file_position();
@@ -184,7 +185,7 @@ fn choose(tracks: &[TrackEntry]) -> Result<(&TrackEntry, Codec), Error> {
 }
 
 /// The bytes to put ahead of every packet (header stripping, RFC 9559 §5.1.4.1.31.6).
-fn stripped_header(track: &TrackEntry) -> Result<Vec<u8>, Error> {
+pub(super) fn stripped_header(track: &TrackEntry) -> Result<Vec<u8>, Error> {
     let mut header = Vec::new();
     for encoding in track.content_encodings().unwrap_or_default() {
         let unsupported = |got: &str| Err(Error::Unsupported { what: "track encoding", got: got.to_owned() });

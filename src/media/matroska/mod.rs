@@ -20,13 +20,16 @@
 //! unknown ones, and does not read Projection.
 #![forbid(unsafe_code)]
 
+mod audio;
 mod demuxer;
 mod ebml;
+mod lacing;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod tracks;
 mod view;
 
+pub(super) use audio::MatroskaAudio;
 pub(super) use demuxer::Matroska;
 pub(super) use ebml::is_matroska;

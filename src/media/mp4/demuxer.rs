@@ -4,21 +4,23 @@
 #![forbid(unsafe_code)]
 
 use crate::media::Error;
-use crate::media::info::{AudioTrack, Container};
+use crate::media::audio::AudioTrack;
+use crate::media::info::Container;
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
 use crate::packet::Packet;
 use crate::units::{Rational, TimeBase};
 
+use super::audio_entry;
 use super::boxes::{self, FileBox};
 use super::edits::{self, Edit};
-use super::entry::{self, VideoEntry};
+use super::entry::VideoEntry;
 use super::fragments::Fragments;
 use super::movie::{Movie, Track};
 use super::samples::{Sample, SampleTable, decode};
 
 /// A moov box of a ten-hour film with ten tracks has some 60 MiB.
-const MAX_MOOV_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MOOV_BYTES: u64 = 256 << 20;
 /// Boxes of the file that may lie ahead of moov.
 const MAX_TOP_BOXES: u64 = 100_000;
 
@@ -59,7 +61,7 @@ impl Mp4 {
             (None, false) => Container::Mp4,
         };
         let audio: Vec<AudioTrack> =
-            movie.tracks.iter().filter(|t| &t.handler == b"soun").map(entry::audio).collect();
+            movie.tracks.iter().filter(|t| &t.handler == b"soun").map(audio_entry::describe).collect();
         let (packing, notes) = video.stereo;
         let demuxed = Demuxed {
             id: track.id.into(),
@@ -119,7 +121,7 @@ impl Mp4 {
 }
 
 /// Finds moov among the boxes of the file, and whether the file calls itself QuickTime.
-fn find_moov(input: &mut Input) -> Result<(FileBox, bool), Error> {
+pub(super) fn find_moov(input: &mut Input) -> Result<(FileBox, bool), Error> {
     let (mut at, mut quicktime) = (0, true);
     let mut seen = Vec::new();
     for _ in 0..MAX_TOP_BOXES {
