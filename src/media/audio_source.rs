@@ -28,6 +28,8 @@ pub struct AudioTiming {
     pub heard_from: i64,
     /// Tick at which the sound ends, where the container cuts it off.
     pub heard_until: Option<i64>,
+    /// Nanoseconds to which the file rounds times.
+    pub rounding_ns: u64,
     /// Nanoseconds that the codec delays the signal, already taken off the packets' times
     /// (Matroska's CodecDelay; 0 in MP4, where the edit list does it).
     pub codec_delay_ns: u64,

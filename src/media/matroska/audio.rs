@@ -28,6 +28,9 @@ const BLOCK: u32 = 0xA1;
 const BLOCK_DURATION: u32 = 0x9B;
 const DISCARD_PADDING: u32 = 0x75A2;
 
+/// No block of sound lasts longer.
+const LONGEST_BLOCK_NS: i64 = 10_000_000_000;
+
 /// Children of a BlockGroup that are looked at.
 const MAX_GROUP_ELEMENTS: usize = 64;
 
@@ -37,7 +40,7 @@ pub(crate) struct MatroskaAudio {
     number: u64,
     time_base: TimeBase,
     default_duration_ns: Option<u64>,
-    delay_ticks: i64,
+    delay_ns: i64,
     stripped: Vec<u8>,
     at: u64,
     data_end: u64,
@@ -65,13 +68,19 @@ impl MatroskaAudio {
         let scale = i64::try_from(file.info().timestamp_scale().get()).unwrap_or(i64::MAX);
         let time_base = TimeBase::new(scale, 1_000_000_000).expect("the scale is not 0 and not negative");
         let codec_delay_ns = track.codec_delay().unwrap_or(0);
-        let delay = i64::try_from(codec_delay_ns).unwrap_or(i64::MAX);
-        let timing = AudioTiming { time_base, heard_from: i64::MIN, heard_until: None, codec_delay_ns };
+        // Nanoseconds, since the delay is a fraction of the file's ticks.
+        let timing = AudioTiming {
+            time_base: TimeBase::NANOSECOND,
+            heard_from: i64::MIN,
+            heard_until: None,
+            rounding_ns: scale.unsigned_abs(),
+            codec_delay_ns,
+        };
         let demuxer = Self {
             number,
             time_base,
             default_duration_ns: track.default_duration().map(std::num::NonZeroU64::get),
-            delay_ticks: TimeBase::NANOSECOND.convert(delay, time_base),
+            delay_ns: i64::try_from(codec_delay_ns).unwrap_or(i64::MAX),
             stripped: stripped_header(track)?,
             at: segment.clusters_at,
             data_end: segment.end.unwrap_or(u64::MAX).min(input.len()),
@@ -200,30 +209,29 @@ impl MatroskaAudio {
         let Some(head) = self.head(at, size)?.filter(|head| head.track == self.number) else { return Ok(()) };
         let cluster = self.cluster_ticks;
         let cluster = cluster.ok_or_else(|| malformed("a Timestamp ahead of it", "none".to_owned()))?;
-        let start = cluster.saturating_add(head.relative.into()).saturating_sub(self.delay_ticks);
+        let in_ns = |ticks: i64| self.time_base.convert(ticks, TimeBase::NANOSECOND);
+        let start = in_ns(cluster.saturating_add(head.relative.into())).saturating_sub(self.delay_ns);
         // How long it lasts may not be known: no block is longer than this.
-        let longest = TimeBase::new(10, 1).map_or(0, |base| base.convert(1, self.time_base));
-        if start.saturating_add(longest) < self.skip_to {
+        if start.saturating_add(LONGEST_BLOCK_NS) < self.skip_to {
             return Ok(());
         }
         let data = self.input.read_vec(at, size, MAX_AUDIO_PACKET_BYTES, "audio block")?;
         let frames = head.frames(&data[head.bytes..]);
         let frames = frames.ok_or_else(|| malformed("laced frames that fit", format!("{size} bytes")))?;
         let count = frames.len() as i64;
-        let ticks = |ns: i64| TimeBase::NANOSECOND.convert(ns, self.time_base);
         let each_ns = self.default_duration_ns.and_then(|ns| i64::try_from(ns).ok());
-        let duration = duration.and_then(|d| i64::try_from(d).ok());
+        let duration = duration.and_then(|d| i64::try_from(d).ok()).map(in_ns);
         for (index, frame) in frames.iter().enumerate() {
             let later = index as i64;
             let pts = match each_ns {
                 _ if index == 0 => Some(start),
-                Some(ns) => Some(start.saturating_add(ticks(ns.saturating_mul(later)))),
+                Some(ns) => Some(start.saturating_add(ns.saturating_mul(later))),
                 None => duration.map(|d| start.saturating_add(d.saturating_mul(later) / count)),
             };
             let last = index + 1 == frames.len();
             self.queue.push_back(AudioPacket {
                 pts,
-                duration: duration.map(|d| d / count).or(each_ns.map(ticks)),
+                duration: duration.map(|d| d / count).or(each_ns),
                 data: [&self.stripped[..], frame].concat(),
                 discard_end_ns: if last { discard_end_ns } else { 0 },
             });

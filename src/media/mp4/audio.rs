@@ -80,6 +80,7 @@ impl Mp4Audio {
                 .expect("Track::parse refuses a timescale of 0"),
             heard_from: edit.from,
             heard_until: edit.until,
+            rounding_ns: 1_000_000_000 / u64::from(track.timescale),
             codec_delay_ns: 0,
         };
         let demuxer = Self { input, samples, fragments, shift: edit.shift, skip_to: i64::MIN };
