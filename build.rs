@@ -2,11 +2,17 @@
 
 #[path = "build/cuda.rs"]
 mod cuda;
+#[path = "build/libopus.rs"]
+mod libopus;
+#[path = "build/library.rs"]
+mod library;
 #[path = "build/libvpx.rs"]
 mod libvpx;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/library.rs");
+    libopus::build();
     libvpx::build();
     cuda::build();
 }

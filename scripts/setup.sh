@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?build or test}
 
-packages=(build-essential pkg-config nasm libvpx-dev ffmpeg curl ca-certificates python3 python3-pip)
+packages=(build-essential pkg-config nasm libvpx-dev libopus-dev ffmpeg curl ca-certificates python3 python3-pip)
 [ "$what" = build ] || packages+=(mkvtoolnix python3-venv)
 
 missing=()

@@ -17,6 +17,7 @@
 //! rvm                                weights, graph, variants, ONNX writer
 //! engine                             what runs the network: cpu, native
 //! software                           decoders without NVDEC: rav1d, a supervised ffmpeg child
+//! sound                              audio tracks: plan, copy or transcode to Opus, in time with the video
 //! lane                               decode -> matte -> encode, on the CPU or on a GPU
 //! pipeline                           a run over many files, progress, report, verification
 //! cli                                arguments, one file per command, exit codes
@@ -42,6 +43,8 @@ pub mod rvm;
 pub mod engine;
 
 pub mod software;
+
+pub mod sound;
 
 pub mod lane;
 

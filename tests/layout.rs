@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "rvm",
     "engine",
     "software",
+    "sound",
     "lane",
     "pipeline",
     "cli",

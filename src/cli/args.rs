@@ -74,10 +74,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "auto|cpu|cuda:N[,N]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
     /// Length of the segments that a video is cut into, in seconds; off: one piece, which cannot be resumed
-    #[arg(long, value_name = "SECONDS|off", default_value = "4", value_parser = parse_segment)]
+    #[arg(long, value_name = "SECONDS|off", default_value = "8", value_parser = parse_segment)]
     pub segment: Segment,
     /// Frames matted ahead of each segment so that the matte does not jump at its start
-    #[arg(long, value_name = "FRAMES", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, value_name = "FRAMES", default_value_t = 32, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub warm_up: u32,
     /// Segments at work at once; as many as cores and memory can carry if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]

@@ -10,6 +10,7 @@ use crate::packet::Codec;
 use crate::units::{Rational, TimeBase};
 
 use super::Error;
+use super::audio::AudioTrack;
 
 /// A container format.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -184,22 +185,6 @@ pub struct VideoTrack {
     pub pixel_aspect: Option<Rational>,
     /// Things found that a person should know of, such as a stereo form that is not processed.
     pub notes: Vec<String>,
-}
-
-/// An audio track, described only.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct AudioTrack {
-    /// Track ID (MP4) or track number (Matroska).
-    pub id: u64,
-    /// Codec name: "AAC", "Opus", or the four-character code or CodecID itself.
-    pub codec: String,
-    /// Channels; 0 when unknown.
-    pub channels: u16,
-    /// Samples per second; 0 when unknown.
-    pub rate_hz: u32,
-    /// Configuration record or CodecPrivate; may be empty.
-    #[serde(skip)]
-    pub configuration: Vec<u8>,
 }
 
 /// What probing found.

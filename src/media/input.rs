@@ -12,8 +12,6 @@ use super::Error;
 
 /// Bytes read ahead; a few sample headers, small against one 8K frame.
 const WINDOW_BYTES: usize = 128 * 1024;
-/// Bytes read ahead while only headers are looked at that lie far apart.
-const SMALL_WINDOW_BYTES: usize = 4096;
 
 /// A regular file and a window of it.
 pub(crate) struct Input {
@@ -21,9 +19,9 @@ pub(crate) struct Input {
     len: u64,
     window: Vec<u8>,
     window_at: u64,
-    window_bytes: usize,
     /// Where the system's file position is.
     file_at: u64,
+    window_bytes: usize,
 }
 
 impl Input {
@@ -44,19 +42,20 @@ impl Input {
             len: metadata.len(),
             window: Vec::new(),
             window_at: 0,
-            window_bytes: WINDOW_BYTES,
             file_at: 0,
+            window_bytes: WINDOW_BYTES,
         })
+    }
+
+    /// The same, reading ahead by so many bytes.
+    pub(crate) fn with_window(mut self, bytes: usize) -> Self {
+        self.window_bytes = bytes;
+        self
     }
 
     /// File size in bytes, as it was on opening.
     pub(crate) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Whether what follows are small reads far apart, for which a large window would be wasted.
-    pub(crate) fn read_little_ahead(&mut self, little: bool) {
-        self.window_bytes = if little { SMALL_WINDOW_BYTES } else { WINDOW_BYTES };
     }
 
     /// Fills `out` with the bytes from `at` on.

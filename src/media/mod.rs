@@ -5,12 +5,14 @@
 //!                        bitstream: sequence header ----+
 //! ```
 //!
-//! [`Source`] is the way in. Reading headers is bounded in bytes, boxes and elements; sample data
+//! [`Source`] is the way in; [`AudioSource`] reads one audio track beside it. Reading headers is bounded in bytes, boxes and elements; sample data
 //! is read packet by packet, in file order, so memory does not depend on the length of a video.
 //! Which crates read the containers, and why these, is told in `media/mp4` and `media/matroska`.
 //! [`AnnexB`] turns packets into the form that hardware decoders take.
 #![forbid(unsafe_code)]
 
+mod audio;
+mod audio_source;
 mod bitstream;
 mod error;
 mod index;
@@ -23,9 +25,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use audio::{AudioCodec, AudioPacket, AudioTrack, ChannelLayout, PcmFormat, Speaker};
+pub use audio_source::{AudioSource, AudioTiming};
 pub use bitstream::{AnnexB, config_obus};
 pub use error::Error;
 pub use index::{Index, IndexedPacket, SeekPoint};
-pub use info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
+pub use info::{Chroma, Container, DeclaredColour, Info, VideoTrack};
 pub use layout::choose_layout;
 pub use source::Source;

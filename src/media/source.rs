@@ -10,9 +10,10 @@ use crate::layout::{Layout, Packing};
 use crate::packet::{Codec, Packet};
 use crate::units::{Rational, TimeBase};
 
+use super::audio::AudioTrack;
 use super::bitstream::{self, StreamHeader};
 use super::index::{Index, Place, SeekPoint};
-use super::info::{AudioTrack, Chroma, Container, DeclaredColour, Info, VideoTrack};
+use super::info::{Chroma, Container, DeclaredColour, Info, VideoTrack};
 use super::input::Input;
 use super::matroska::{self, Matroska};
 use super::mp4::{self, Mp4};
@@ -20,6 +21,9 @@ use super::{Error, choose_layout};
 
 /// A raw 8K 4:2:0 frame of 10 bits in 16 has 96 MiB; coded ones are far smaller.
 pub(super) const MAX_PACKET_BYTES: u64 = 256 << 20;
+
+/// Bytes read at once while only the headers of packets are looked at.
+const INDEX_WINDOW_BYTES: usize = 4096;
 
 /// What a demuxer knows of the video track; the rest is in the bitstream.
 pub(super) struct Demuxed {
@@ -72,10 +76,10 @@ impl Demuxer {
         }
     }
 
-    fn index(&mut self) -> Result<Index, Error> {
+    fn index(&mut self, input: Input) -> Result<Index, Error> {
         match self {
-            Self::Mp4(demuxer) => demuxer.index(),
-            Self::Matroska(demuxer) => demuxer.index(),
+            Self::Mp4(demuxer) => demuxer.index(input),
+            Self::Matroska(demuxer) => demuxer.index(input),
         }
     }
 
@@ -157,7 +161,9 @@ impl Source {
     /// A read error, a cut file, or malformed data; [`Error::Unsupported`] where packets cannot be told
     /// without reading them (laced video).
     pub fn index(mut self) -> Result<Index, Error> {
-        self.demuxer.index()
+        // Headers lie far apart: reading ahead would read most of the file.
+        let input = Input::open(&self.path)?.with_window(INDEX_WINDOW_BYTES);
+        self.demuxer.index(input)
     }
 
     /// Goes to a key packet, which is the next one given.
@@ -254,7 +260,7 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
 }
 
 /// Bytes as text where they are text, else in hex.
-fn printable(bytes: &[u8]) -> String {
+pub(super) fn printable(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|c| !c.is_control() || c.is_whitespace()) => format!("{text:?}"),
         _ => bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),

@@ -10,8 +10,9 @@ use matroska_demuxer::{
     ContentCompAlgo, ContentEncodingValue, DemuxError, Frame, MatroskaFile, TrackEntry, TrackType,
 };
 
+use crate::media::audio::AudioTrack;
 use crate::media::index::Index;
-use crate::media::info::{AudioTrack, Container};
+use crate::media::info::Container;
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
 use crate::media::{Error, bitstream};
@@ -99,25 +100,25 @@ impl Matroska {
         })
     }
 
-    /// All packets of the track, without their bytes.
-    pub(crate) fn index(&mut self) -> Result<Index, Error> {
-        let state = &mut *self.view.state();
-        let (at, end) = (state.clusters_at, state.data_end);
-        let input = &mut state.input;
-        let mut scan = Scan { input, track: self.track, empty_counts: !self.stripped.is_empty(), end };
+    /// All packets of the track, without their bytes, read from `input`, the same file.
+    pub(crate) fn index(&self, mut input: Input) -> Result<Index, Error> {
+        let (at, end) = {
+            let state = self.view.state();
+            (state.clusters_at, state.data_end)
+        };
+        let empty_counts = !self.stripped.is_empty();
+        let mut scan = Scan { input: &mut input, track: self.track, empty_counts, end };
         let is_key = |data: &[u8]| {
             let whole = [&self.stripped[..], data].concat();
             bitstream::is_key(self.codec, &self.configuration, &whole)
         };
-        scan.input.read_little_ahead(true);
-        let index = scan.index(at, is_key, MAX_PACKET_BYTES);
-        scan.input.read_little_ahead(false);
-        match (index, self.declared_end) {
-            (Ok(_), Some(declared)) if declared > end => {
+        let index = scan.index(at, is_key, MAX_PACKET_BYTES)?;
+        match self.declared_end {
+            Some(declared) if declared > end => {
                 let what = "Matroska segment";
                 Err(Error::Truncated { what, at_byte: end, need: declared - end, have: 0 })
             }
-            (index, _) => index,
+            _ => Ok(index),
         }
     }
 
@@ -178,7 +179,7 @@ impl Matroska {
 }
 
 /// Calls the crate; its panics (overflow on malformed sizes) become errors, and its errors ours.
-fn contain<T>(view: &View, call: impl FnOnce() -> Result<T, DemuxError>) -> Result<T, Error> {
+pub(super) fn contain<T>(view: &View, call: impl FnOnce() -> Result<T, DemuxError>) -> Result<T, Error> {
     // After a panic the demuxer is not called again: `Source` is at its end after any error.
     let result = catch_unwind(AssertUnwindSafe(call));
     let at_byte = view.state().file_position();
@@ -224,7 +225,7 @@ fn choose(tracks: &[TrackEntry]) -> Result<(&TrackEntry, Codec), Error> {
 }
 
 /// The bytes to put ahead of every packet (header stripping, RFC 9559 §5.1.4.1.31.6).
-fn stripped_header(track: &TrackEntry) -> Result<Vec<u8>, Error> {
+pub(super) fn stripped_header(track: &TrackEntry) -> Result<Vec<u8>, Error> {
     let mut header = Vec::new();
     for encoding in track.content_encodings().unwrap_or_default() {
         let unsupported = |got: &str| Err(Error::Unsupported { what: "track encoding", got: got.to_owned() });

@@ -20,8 +20,10 @@
 //! unknown ones, and does not read Projection.
 #![forbid(unsafe_code)]
 
+mod audio;
 mod demuxer;
 mod ebml;
+mod lacing;
 mod scan;
 mod segment;
 #[cfg(test)]
@@ -29,5 +31,6 @@ mod tests;
 mod tracks;
 mod view;
 
+pub(super) use audio::MatroskaAudio;
 pub(super) use demuxer::Matroska;
 pub(super) use ebml::is_matroska;

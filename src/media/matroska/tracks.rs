@@ -7,7 +7,8 @@ use matroska_demuxer::TrackEntry;
 
 use crate::frame::{Range, Size};
 use crate::layout::Packing;
-use crate::media::info::{AudioTrack, Chroma, DeclaredColour};
+use crate::media::audio::{AudioCodec, AudioTrack, PcmFormat};
+use crate::media::info::{Chroma, DeclaredColour};
 use crate::packet::Codec;
 use crate::units::Rational;
 
@@ -154,22 +155,35 @@ pub(super) fn frame_rate(frame_ns: u64) -> Option<Rational> {
 /// Describes an audio track.
 pub(super) fn audio(track: &TrackEntry) -> AudioTrack {
     let id = track.codec_id();
-    let codec = match id {
-        "A_OPUS" => "Opus",
-        "A_VORBIS" => "Vorbis",
-        "A_FLAC" => "FLAC",
-        "A_AC3" => "AC-3",
-        "A_EAC3" => "E-AC-3",
-        "A_MPEG/L3" => "MP3",
-        _ if id.starts_with("A_AAC") => "AAC",
-        _ if id.starts_with("A_PCM") => "PCM",
-        other => other,
+    let bits =
+        track.audio().and_then(|a| a.bit_depth()).and_then(|b| u8::try_from(b.get()).ok()).unwrap_or(16);
+    let pcm = |float, big_endian| AudioCodec::Pcm(PcmFormat { bits, float, big_endian, unsigned: bits == 8 });
+    let (codec, coding) = match id {
+        "A_OPUS" => ("Opus", AudioCodec::Opus),
+        "A_VORBIS" => ("Vorbis", AudioCodec::Vorbis),
+        "A_FLAC" => ("FLAC", AudioCodec::Flac),
+        "A_ALAC" => ("ALAC", AudioCodec::Alac),
+        "A_AC3" => ("AC-3", AudioCodec::Other),
+        "A_EAC3" => ("E-AC-3", AudioCodec::Other),
+        "A_MPEG/L3" => ("MP3", AudioCodec::Mp3),
+        "A_PCM/INT/LIT" if matches!(bits, 8 | 16 | 24 | 32) => ("PCM", pcm(false, false)),
+        "A_PCM/INT/BIG" if matches!(bits, 8 | 16 | 24 | 32) => ("PCM", pcm(false, true)),
+        "A_PCM/FLOAT/IEEE" if matches!(bits, 32 | 64) => ("PCM", pcm(true, false)),
+        "A_AAC" => ("AAC", AudioCodec::Aac),
+        // Old names that stand for a configuration (A_AAC/MPEG4/LC/SBR): there is none to read.
+        _ if id.starts_with("A_AAC") => ("AAC", AudioCodec::Other),
+        _ if id.starts_with("A_PCM") => ("PCM", AudioCodec::Other),
+        other => (other, AudioCodec::Other),
     };
-    AudioTrack {
-        id: track.track_number().get(),
-        codec: codec.to_owned(),
-        channels: track.audio().map_or(0, |a| u16::try_from(a.channels().get()).unwrap_or(u16::MAX)),
-        rate_hz: track.audio().map_or(0, |a| a.sampling_frequency() as u32),
-        configuration: track.codec_private().unwrap_or_default().to_vec(),
-    }
+    let language = track.language_bcp47().or(track.language()).filter(|l| !l.is_empty() && *l != "und");
+    let mut described = AudioTrack::new(track.track_number().get(), codec);
+    described.coding = coding;
+    described.matroska_id = Some(id.to_owned());
+    described.channels = track.audio().map_or(0, |a| u16::try_from(a.channels().get()).unwrap_or(u16::MAX));
+    described.rate_hz = track.audio().map_or(0, |a| a.sampling_frequency() as u32);
+    described.configuration = track.codec_private().unwrap_or_default().to_vec();
+    described.language = language.map(str::to_owned);
+    described.name = track.name().map(str::to_owned);
+    described.default = track.flag_default();
+    described
 }

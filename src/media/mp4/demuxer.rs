@@ -4,22 +4,24 @@
 #![forbid(unsafe_code)]
 
 use crate::media::Error;
+use crate::media::audio::AudioTrack;
 use crate::media::index::{Index, Place};
-use crate::media::info::{AudioTrack, Container};
+use crate::media::info::Container;
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
 use crate::packet::Packet;
 use crate::units::{Rational, TimeBase};
 
+use super::audio_entry;
 use super::boxes::{self, FileBox};
 use super::edits::{self, Edit};
-use super::entry::{self, VideoEntry};
+use super::entry::VideoEntry;
 use super::fragments::Fragments;
 use super::movie::{Movie, Track};
 use super::samples::{Sample, SampleTable, decode};
 
 /// A moov box of a ten-hour film with ten tracks has some 60 MiB.
-const MAX_MOOV_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MOOV_BYTES: u64 = 256 << 20;
 /// Boxes of the file that may lie ahead of moov.
 const MAX_TOP_BOXES: u64 = 100_000;
 
@@ -60,7 +62,7 @@ impl Mp4 {
             (None, false) => Container::Mp4,
         };
         let audio: Vec<AudioTrack> =
-            movie.tracks.iter().filter(|t| &t.handler == b"soun").map(entry::audio).collect();
+            movie.tracks.iter().filter(|t| &t.handler == b"soun").map(audio_entry::describe).collect();
         let (packing, notes) = video.stereo;
         let demuxed = Demuxed {
             id: track.id.into(),
@@ -92,12 +94,12 @@ impl Mp4 {
         })
     }
 
-    /// All packets of the track, without their bytes.
-    pub(crate) fn index(&mut self) -> Result<Index, Error> {
+    /// All packets of the track, without their bytes, read from `input`, the same file.
+    pub(crate) fn index(&mut self, mut input: Input) -> Result<Index, Error> {
         let mut index = Index::default();
         for number in 0..self.table.len() {
             let Some(sample) = self.table.get(number).filter(|sample| sample.size > 0) else { continue };
-            let have = self.input.len().saturating_sub(sample.offset);
+            let have = input.len().saturating_sub(sample.offset);
             if u64::from(sample.size) > have {
                 let (what, at_byte, need) = ("video sample", sample.offset, sample.size.into());
                 return Err(Error::Truncated { what, at_byte, need, have });
@@ -108,7 +110,7 @@ impl Mp4 {
         fragments.rewind();
         loop {
             let (box_at, time) = fragments.position();
-            if !fragments.read_fragment(&mut self.input)? {
+            if !fragments.read_fragment(&mut input)? {
                 fragments.rewind();
                 return Ok(index);
             }
@@ -172,7 +174,7 @@ impl Mp4 {
 }
 
 /// Finds moov among the boxes of the file, and whether the file calls itself QuickTime.
-fn find_moov(input: &mut Input) -> Result<(FileBox, bool), Error> {
+pub(super) fn find_moov(input: &mut Input) -> Result<(FileBox, bool), Error> {
     let (mut at, mut quicktime) = (0, true);
     let mut seen = Vec::new();
     for _ in 0..MAX_TOP_BOXES {

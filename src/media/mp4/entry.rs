@@ -2,15 +2,15 @@
 //!
 //! Input: the first box of stsd. Boxes in an entry are read leniently: ones that make no sense end
 //! the list, as other readers do it. Specs: ISO/IEC 14496-12 §8.5.2, §12.1, ISO/IEC 14496-15,
-//! VP codec and AV1 bindings, QuickTime file format (audio versions 1 and 2).
+//! VP codec and AV1 bindings. Audio entries are read by `audio_entry`.
 #![forbid(unsafe_code)]
 
 use crate::frame::{Range, Size};
-use crate::media::info::{AudioTrack, Chroma, DeclaredColour};
+use crate::media::info::{Chroma, DeclaredColour};
 use crate::packet::Codec;
 use crate::units::Rational;
 
-use super::boxes::{self, Box, be16, be32};
+use super::boxes::{Box, be16, be32};
 use super::movie::Track;
 use super::stereo::{self, Stereo};
 
@@ -103,46 +103,4 @@ fn vp_record(record: &[u8]) -> Option<((u8, Chroma), DeclaredColour)> {
     let range = Some(if packed & 1 == 1 { Range::Full } else { Range::Limited });
     let colour = DeclaredColour::from_codes(*record.get(7)?, *record.get(8)?, *record.get(9)?, range);
     Some(((packed >> 4, chroma), colour))
-}
-
-/// Describes an audio track.
-pub(super) fn audio(track: &Track<'_>) -> AudioTrack {
-    let mut described = AudioTrack {
-        id: track.id.into(),
-        codec: "none".to_owned(),
-        channels: 0,
-        rate_hz: 0,
-        configuration: Vec::new(),
-    };
-    let Some(entry) = track.entry else { return described };
-    described.codec = match &entry.kind {
-        b"mp4a" => "AAC".to_owned(),
-        b"Opus" => "Opus".to_owned(),
-        b"fLaC" => "FLAC".to_owned(),
-        b"ac-3" => "AC-3".to_owned(),
-        b"ec-3" => "E-AC-3".to_owned(),
-        b"alac" => "ALAC".to_owned(),
-        b".mp3" => "MP3".to_owned(),
-        b"sowt" | b"twos" | b"lpcm" | b"ipcm" | b"in24" | b"fl32" => "PCM".to_owned(),
-        other => boxes::name(other),
-    };
-    // QuickTime version 1 adds 16 bytes, version 2 a block with its own rate and channels.
-    let boxes_at = match be16(entry.body, 8) {
-        Some(1) => 28 + 16,
-        Some(2) => 28 + 36,
-        _ => 28,
-    };
-    described.channels = be16(entry.body, 16).unwrap_or(0);
-    described.rate_hz = be32(entry.body, 24).unwrap_or(0) >> 16;
-    if boxes_at == 28 + 36 {
-        let rate = boxes::be64(entry.body, 32).map_or(0.0, f64::from_bits);
-        described.rate_hz = rate as u32;
-        described.channels = be32(entry.body, 40).and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
-    }
-    let configuration = entry
-        .children_after(boxes_at)
-        .take(64)
-        .find(|b| matches!(&b.kind, b"esds" | b"dOps" | b"dfLa" | b"dac3" | b"dec3" | b"alac" | b"wave"));
-    described.configuration = configuration.map_or_else(Vec::new, |b| b.body.to_vec());
-    described
 }

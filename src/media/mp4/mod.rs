@@ -17,16 +17,20 @@
 //! None of them reads st3d, sv3d, vexu or GSpherical; [`stereo`] does.
 #![forbid(unsafe_code)]
 
+mod audio;
+mod audio_entry;
 mod boxes;
 mod demuxer;
 mod edits;
 mod entry;
 mod fragments;
 mod movie;
+mod pcm;
 mod samples;
 mod stereo;
 #[cfg(test)]
 mod tests;
 
+pub(super) use audio::Mp4Audio;
 pub(super) use boxes::is_mp4;
 pub(super) use demuxer::Mp4;

@@ -42,6 +42,10 @@ pub(super) struct Track<'a> {
     pub(super) timescale: u32,
     /// Duration by mdhd; 0 when unknown.
     pub(super) duration: u64,
+    /// ISO 639-2/T code by mdhd; `None` for "und" and for QuickTime's own numbers.
+    pub(super) language: Option<String>,
+    /// Name by udta.
+    pub(super) name: Option<String>,
     pub(super) edit_list: Option<Box<'a>>,
     pub(super) sample_table: Box<'a>,
     /// The first sample entry.
@@ -140,6 +144,8 @@ impl<'a> Track<'a> {
             handler,
             timescale,
             duration,
+            language: language(&media_header),
+            name: name(trak),
             edit_list,
             sample_table,
             entry,
@@ -152,6 +158,24 @@ impl<'a> Track<'a> {
         let coding = self.entry.map_or_else(|| "none".to_owned(), |e| boxes::name(&e.kind));
         format!("{} {coding}", boxes::name(&self.handler))
     }
+}
+
+/// The three letters packed into mdhd (§8.4.2.3).
+fn language(media_header: &Box<'_>) -> Option<String> {
+    let long = media_header.body.first() == Some(&1);
+    let packed = boxes::be16(media_header.body, if long { 32 } else { 20 })?;
+    let letters: Vec<u8> = [10, 5, 0].map(|shift| (packed >> shift & 0x1f) as u8 + 0x60).to_vec();
+    let code = String::from_utf8(letters).ok().filter(|code| code.bytes().all(|b| b.is_ascii_lowercase()))?;
+    (code != "und").then_some(code)
+}
+
+/// The name box of a track's user data, at most 200 bytes of it.
+fn name(trak: &Box<'_>) -> Option<String> {
+    let data = trak.children().map_while(Result::ok).find(|c| &c.kind == b"udta")?;
+    let name = data.children_after(0).find(|c| &c.kind == b"name")?;
+    let text = String::from_utf8_lossy(&name.body[..name.body.len().min(200)]).into_owned();
+    let text = text.trim_matches(|c: char| c.is_control()).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 /// The turn of a matrix (a b / c d) by whole quarters; 0 for any other matrix.

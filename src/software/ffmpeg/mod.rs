@@ -27,8 +27,11 @@ mod nut_tests;
 mod pipe;
 mod program;
 mod reader;
+mod sound;
+mod sound_input;
 mod tail;
 #[cfg(test)]
 mod tests;
 
 pub use decoder::Ffmpeg;
+pub use sound::{FfmpegSound, SoundChunk, SoundFeed, SoundFormat, SoundPacket, SoundStream};

@@ -1,4 +1,4 @@
-//! Reader of a NUT stream with one raw video stream, as far as ffmpeg writes it: headers and
+//! Reader of a NUT stream with one raw stream, of video or of sound, as far as ffmpeg writes it: headers and
 //! syncpoints are read, frames are announced and left to the caller to read.
 //!
 //! Checksums are not verified: the bytes come through a pipe, not off a disk, and any byte that is
@@ -47,12 +47,26 @@ struct FrameCode {
 
 /// What the stream header says (`stream_header`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stream {
+    pub(super) fourcc: [u8; 4],
+    pub(super) shape: Shape,
+    time_base: u64,
+    msb_pts_shift: u32,
+}
+
+/// The part of it that depends on the class of the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shape {
+    Video { width: u64, height: u64 },
+    Sound { rate_hz: u64, channels: u64 },
+}
+
+/// A video stream's form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Video {
     pub(super) fourcc: [u8; 4],
     pub(super) width: u64,
     pub(super) height: u64,
-    time_base: u64,
-    msb_pts_shift: u32,
 }
 
 /// A frame; its bytes come next.
@@ -71,7 +85,7 @@ pub(super) struct Reader<R> {
     time_bases: Vec<(u64, u64)>,
     /// Lengths of elision headers, of which only the empty one is accepted.
     headers: usize,
-    video: Option<Video>,
+    stream: Option<Stream>,
     last_pts: i64,
 }
 
@@ -82,13 +96,26 @@ impl<R: Read> Reader<R> {
             codes: Vec::new(),
             time_bases: Vec::new(),
             headers: 1,
-            video: None,
+            stream: None,
             last_pts: 0,
         }
     }
 
+    pub(super) fn stream(&self) -> Option<Stream> {
+        self.stream
+    }
+
+    /// What the header says of a video stream.
     pub(super) fn video(&self) -> Option<Video> {
-        self.video
+        let Stream { fourcc, shape, .. } = self.stream?;
+        let Shape::Video { width, height } = shape else { return None };
+        Some(Video { fourcc, width, height })
+    }
+
+    /// Presentation time of the last frame in microseconds.
+    pub(super) fn stamp_us(&self) -> Result<i64, Fault> {
+        let stream = self.stream.ok_or_else(|| self.input.malformed("frame before the headers"))?;
+        self.time(self.last_pts, stream, 1_000_000)
     }
 
     /// The next frame, `None` at the end of the stream.
@@ -236,8 +263,9 @@ impl<R: Read> Reader<R> {
     }
 
     fn stream_header(&mut self) -> Result<(), Fault> {
-        if self.input.number()? != 0 || self.input.number()? != 0 {
-            return Err(self.input.malformed("stream 0 is not video"));
+        let (number, class) = (self.input.number()?, self.input.number()?);
+        if number != 0 || class > 1 {
+            return Err(self.input.malformed("stream 0 is neither video nor sound"));
         }
         let mut fourcc = [0; 4];
         if self.input.number()? != 4 {
@@ -254,13 +282,19 @@ impl<R: Read> Reader<R> {
         }
         let private = self.input.number()?;
         self.input.skip(private.min(MAX_HEADER_BYTES))?;
-        let (width, height) = (self.input.number()?, self.input.number()?);
-        let video = Video { fourcc, width, height, time_base, msb_pts_shift: msb_pts_shift as u32 };
+        let (first, second) = (self.input.number()?, self.input.number()?);
+        let shape = if class == 0 {
+            Shape::Video { width: first, height: second }
+        } else {
+            // The rate is a fraction, of which ffmpeg writes whole numbers.
+            Shape::Sound { rate_hz: first / second.max(1), channels: self.input.number()? }
+        };
+        let stream = Stream { fourcc, shape, time_base, msb_pts_shift: msb_pts_shift as u32 };
         // Headers are repeated now and then; they may not change.
-        if self.video.is_some_and(|first| first != video) {
+        if self.stream.is_some_and(|first| first != stream) {
             return Err(self.input.malformed("stream header changed"));
         }
-        self.video = Some(video);
+        self.stream = Some(stream);
         Ok(())
     }
 
@@ -268,8 +302,8 @@ impl<R: Read> Reader<R> {
         let coded = self.input.number()?;
         let count = self.time_bases.len().max(1) as u64;
         let base = self.time_bases.get((coded % count) as usize).copied();
-        let video = self.video.and_then(|video| self.time_bases.get(video.time_base as usize).copied());
-        let (Some((num, den)), Some((to_num, to_den))) = (base, video) else {
+        let own = self.stream.and_then(|stream| self.time_bases.get(stream.time_base as usize).copied());
+        let (Some((num, den)), Some((to_num, to_den))) = (base, own) else {
             return Err(self.input.malformed("syncpoint before the headers"));
         };
         let ticks = i128::from(coded / count) * i128::from(num) * i128::from(to_den);
@@ -280,7 +314,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn frame(&mut self, code: usize) -> Result<Frame, Fault> {
-        let (Some(&line), Some(video)) = (self.codes.get(code), self.video) else {
+        let (Some(&line), Some(own)) = (self.codes.get(code), self.stream) else {
             return Err(self.input.malformed("frame before the headers"));
         };
         let mut flags = line.flags;
@@ -290,12 +324,12 @@ impl<R: Read> Reader<R> {
         if flags & CODED != 0 {
             flags ^= self.input.number()?;
         }
-        let stream = if flags & STREAM_ID != 0 { self.input.number()? } else { line.stream };
-        if stream != 0 || flags & SIDE_DATA != 0 {
+        let number = if flags & STREAM_ID != 0 { self.input.number()? } else { line.stream };
+        if number != 0 || flags & SIDE_DATA != 0 {
             return Err(self.input.malformed("frame of another stream"));
         }
         let pts = if flags & CODED_PTS != 0 {
-            self.coded_pts(video.msb_pts_shift)?
+            self.coded_pts(own.msb_pts_shift)?
         } else {
             self.last_pts
                 .checked_add(line.pts_delta)
@@ -320,7 +354,7 @@ impl<R: Read> Reader<R> {
             return Err(self.input.malformed("elided frame header"));
         }
         self.last_pts = pts;
-        Ok(Frame { stamp_ms: self.milliseconds(pts, video)?, bytes })
+        Ok(Frame { stamp_ms: self.time(pts, own, 1000)?, bytes })
     }
 
     /// [Coded pts]: either the low bits of a time near the last one, or a whole time.
@@ -337,9 +371,9 @@ impl<R: Read> Reader<R> {
     }
 
     /// Rounded down: ffmpeg moves times that do not rise by one tick of the file, which is finer.
-    fn milliseconds(&self, pts: i64, video: Video) -> Result<i64, Fault> {
-        let (num, den) = self.time_bases[video.time_base as usize];
-        let ms = (i128::from(pts) * i128::from(num) * 1000).div_euclid(i128::from(den));
-        i64::try_from(ms).map_err(|_| self.input.malformed("time out of range"))
+    fn time(&self, pts: i64, stream: Stream, per_second: i128) -> Result<i64, Fault> {
+        let (num, den) = self.time_bases[stream.time_base as usize];
+        let ticks = (i128::from(pts) * i128::from(num) * per_second).div_euclid(i128::from(den));
+        i64::try_from(ticks).map_err(|_| self.input.malformed("time out of range"))
     }
 }

@@ -4,7 +4,7 @@
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::software::watch::{Pulse, TICK};
 
@@ -18,6 +18,7 @@ pub(super) struct Pipe<T> {
     /// Whether bytes through this pipe are a sign of life.
     beats: bool,
     deadline: Option<Instant>,
+    stall: Option<Duration>,
 }
 
 impl<T: AsFd> Pipe<T> {
@@ -33,7 +34,7 @@ impl<T: AsFd> Pipe<T> {
         unsafe {
             libc::fcntl(fd, libc::F_SETPIPE_SZ, PIPE_BYTES)
         };
-        Ok(Self { end, pulse: Arc::clone(pulse), beats: true, deadline: None })
+        Ok(Self { end, pulse: Arc::clone(pulse), beats: true, deadline: None, stall: None })
     }
 
     /// The same, with bytes that are no sign of life.
@@ -48,12 +49,19 @@ impl<T: AsFd> Pipe<T> {
         self
     }
 
+    /// The same, failing with `TimedOut` when nothing moves for so long.
+    pub(super) fn within(mut self, stall: Duration) -> Self {
+        self.stall = Some(stall);
+        self
+    }
+
     /// Retries `act` until it does not block. `ConnectionAborted` once the decoder is stopped.
     fn patiently(
         &mut self,
         events: libc::c_short,
         mut act: impl FnMut(&mut T) -> Result<usize>,
     ) -> Result<usize> {
+        let began = Instant::now();
         loop {
             if self.pulse.stopped() {
                 return Err(ErrorKind::ConnectionAborted.into());
@@ -68,7 +76,9 @@ impl<T: AsFd> Pipe<T> {
                     return done;
                 }
             }
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+                || self.stall.is_some_and(|stall| began.elapsed() >= stall)
+            {
                 return Err(ErrorKind::TimedOut.into());
             }
             let mut poll = libc::pollfd { fd: self.end.as_fd().as_raw_fd(), events, revents: 0 };

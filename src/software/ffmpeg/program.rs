@@ -61,10 +61,23 @@ impl Program {
         // A change of size is not hidden by scaling; every frame goes through as it is timed.
         command.args(["-noautoscale", self.sync_option, "passthrough", "-enc_time_base", "1:1000"]);
         command.args(["-c:v", "rawvideo", "-f", "nut", "pipe:1"]);
-        // A report file in the working directory and colour codes are of no use to anybody here.
-        command.env_remove("FFREPORT").env("AV_LOG_FORCE_NOCOLOR", "1");
-        command
+        quiet(command)
     }
+
+    /// The command that turns Matroska with sound on stdin into floats on stdout, in `container`.
+    pub(super) fn sound_command(&self, container: &str) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(["-hide_banner", "-nostdin", "-v", "error", "-copyts", "-dts_error_threshold", "1e15"]);
+        command.args(["-threads", "1", "-f", "matroska", "-i", "pipe:0", "-map", "0:a:0"]);
+        command.args(["-c:a", "pcm_f32le", "-f", container, "pipe:1"]);
+        quiet(command)
+    }
+}
+
+/// The same without a report file in the working directory and colour codes.
+fn quiet(mut command: Command) -> Command {
+    command.env_remove("FFREPORT").env("AV_LOG_FORCE_NOCOLOR", "1");
+    command
 }
 
 fn ask(path: &Path, patience: Duration) -> Result<String, Error> {

@@ -3,6 +3,7 @@
 //! A frame with alpha is a BlockGroup, one without a SimpleBlock. Spec: RFC 9559 §5.1.3.
 #![forbid(unsafe_code)]
 
+use super::audio::AudioFrame;
 use super::header::VIDEO_TRACK;
 use crate::webm::ebml::write::{self, element_bytes};
 use crate::webm::ids;
@@ -52,15 +53,32 @@ impl Cluster {
         self.body.clear();
     }
 
+    /// Whether a block of sound must open a new cluster.
+    pub(super) fn is_complete_before_audio(&self, frame: &AudioFrame) -> bool {
+        let too_much = frame.pts_ms - self.start_ms >= MAX_SPAN_MS || self.body.len() > MAX_BYTES;
+        !self.body.is_empty() && too_much
+    }
+
+    /// Adds a block of sound.
+    pub(super) fn push_audio(&mut self, frame: &AudioFrame) {
+        let relative = self.open(frame.pts_ms);
+        frame.write(&mut self.body, relative);
+    }
+
+    /// Begins the cluster at `pts_ms` unless it has begun; gives that time within it.
+    fn open(&mut self, pts_ms: i64) -> i16 {
+        if self.body.is_empty() {
+            self.start_ms = pts_ms;
+            write::uint(&mut self.body, ids::TIMESTAMP, pts_ms.unsigned_abs());
+        }
+        i16::try_from(pts_ms - self.start_ms).expect("a cluster spans 5 s at most")
+    }
+
     /// Adds a frame; `previous_ms` is the time of the one it builds on. Returns where its block
     /// begins, counted from the first child.
     pub(super) fn push(&mut self, frame: &Frame, previous_ms: i64) -> u64 {
-        if self.body.is_empty() {
-            self.start_ms = frame.pts_ms;
-            write::uint(&mut self.body, ids::TIMESTAMP, frame.pts_ms.unsigned_abs());
-        }
+        let relative = self.open(frame.pts_ms);
         let at = self.body.len() as u64;
-        let relative = i16::try_from(frame.pts_ms - self.start_ms).expect("a cluster spans 5 s at most");
         match frame.alpha {
             Some(alpha) => self.block_group(frame, alpha, relative, previous_ms),
             None => write::simple_block(&mut self.body, VIDEO_TRACK, relative, frame.key, frame.colour),

@@ -58,6 +58,30 @@ pub enum Error {
         /// `colour` or `alpha`.
         what: &'static str,
     },
+    /// Blocks of all tracks must come in the order of their times, sound before pictures.
+    #[error("the {what} block at {pts_ms} ms follows one at {previous_ms} ms")]
+    OutOfOrder {
+        /// `audio` or `video`.
+        what: &'static str,
+        /// Time of the block before, of whatever track.
+        previous_ms: i64,
+        /// Time of this block.
+        pts_ms: i64,
+    },
+    /// A block of a track that the header does not have.
+    #[error("audio track {index} of {count}")]
+    NoSuchTrack {
+        /// Its index among the audio tracks.
+        index: usize,
+        /// Audio tracks in the file.
+        count: usize,
+    },
+    /// More audio tracks than players take (Chromium: track numbers up to 126).
+    #[error("{count} audio tracks, at most 125")]
+    TooManyTracks {
+        /// Tracks asked for.
+        count: usize,
+    },
     /// A file must have a frame.
     #[error("no frame was written")]
     NoFrames,

@@ -2,6 +2,7 @@
 //! the duration and the index.
 #![forbid(unsafe_code)]
 
+use super::audio::{self, AudioFrame, AudioTrack, Waiting};
 use super::cluster::{Cluster, Frame};
 use super::cues::{self, Cue};
 use super::header::{self, Header};
@@ -28,14 +29,27 @@ pub struct Muxer<W> {
     cluster: Cluster,
     cues: Vec<Cue>,
     last_ms: Option<i64>,
+    audio_tracks: usize,
+    waiting: Waiting,
 }
 
 impl<W: Write + Seek> Muxer<W> {
-    /// Begins a file at the output's present position.
+    /// Begins a file at the output's present position, without sound.
     ///
     /// # Errors
     /// `BadSize`, `Io`.
-    pub fn create(mut out: W, header: &Header) -> Result<Self, Error> {
+    pub fn create(out: W, header: &Header) -> Result<Self, Error> {
+        Self::create_with_audio(out, header, &[])
+    }
+
+    /// Begins a file at the output's present position, with these audio tracks beside the video.
+    ///
+    /// # Errors
+    /// `BadSize`, `TooManyTracks`, `Io`.
+    pub fn create_with_audio(mut out: W, header: &Header, sound: &[AudioTrack]) -> Result<Self, Error> {
+        if sound.len() > audio::MAX_TRACKS {
+            return Err(Error::TooManyTracks { count: sound.len() });
+        }
         let size = header.video.size;
         if !(1..=65536).contains(&size.width) || !(1..=65536).contains(&size.height) {
             return Err(Error::BadSize { size });
@@ -49,7 +63,7 @@ impl<W: Write + Seek> Muxer<W> {
         let info_at = segment_data + cues::SEEK_HEAD_BYTES;
         let (info, duration_in_info) = header::info(header);
         let tracks_at = info_at + info.len() as u64;
-        let tracks = header::tracks(&header.video);
+        let tracks = header::tracks(&header.video, sound);
         let tags = header::tags(&header.tags);
         let cues_at = tracks_at + (tracks.len() + tags.len()) as u64;
         let cues_bytes = cues::reservation(header.expected_key_frames);
@@ -75,6 +89,8 @@ impl<W: Write + Seek> Muxer<W> {
             cluster: Cluster::default(),
             cues: Vec::new(),
             last_ms: None,
+            audio_tracks: sound.len(),
+            waiting: Waiting::default(),
         };
         muxer.append(&bytes, "the header")?;
         Ok(muxer)
@@ -86,9 +102,16 @@ impl<W: Write + Seek> Muxer<W> {
     /// A variant of [`Error`] for each rule of [`Frame`] that is broken; `Io`.
     pub fn write_frame(&mut self, frame: Frame) -> Result<(), Error> {
         self.check(&frame)?;
+        // Sound that lasts into a key frame goes into its cluster; ahead of the first, all does.
+        self.write_waiting(match (frame.key, self.last_ms) {
+            (true, None) => 0,
+            (true, Some(_)) => self.waiting.ended_by(frame.pts_ms),
+            (false, _) => usize::MAX,
+        })?;
         if self.cluster.is_complete_before(&frame) {
             self.write_cluster()?;
         }
+        self.write_waiting(usize::MAX)?;
         let block = self.cluster.push(&frame, self.last_ms.unwrap_or(0));
         if frame.key {
             let cluster = self.length - self.segment_data;
@@ -98,7 +121,42 @@ impl<W: Write + Seek> Muxer<W> {
         Ok(())
     }
 
-    /// Ends the file: `end_ms` is where the last frame ends. Returns the output, flushed and
+    /// Adds a block of sound, which may wait for the next picture.
+    ///
+    /// # Errors
+    /// `NoSuchTrack`, `NegativePts`, `OutOfOrder`, `EmptyFrame`, `Io`.
+    pub fn write_audio(&mut self, frame: AudioFrame) -> Result<(), Error> {
+        let AudioFrame { track: index, pts_ms, .. } = frame;
+        if index >= self.audio_tracks {
+            return Err(Error::NoSuchTrack { index, count: self.audio_tracks });
+        }
+        if pts_ms < 0 {
+            return Err(Error::NegativePts { pts_ms });
+        }
+        if frame.data.is_empty() {
+            return Err(Error::EmptyFrame { pts_ms, what: "audio" });
+        }
+        let previous_ms = self.last_ms.max(self.waiting.last_ms).unwrap_or(0);
+        if pts_ms < previous_ms {
+            return Err(Error::OutOfOrder { what: "audio", previous_ms, pts_ms });
+        }
+        self.waiting.push(frame);
+        self.write_waiting(self.waiting.overdue())
+    }
+
+    /// Writes the first `count` of the blocks that wait.
+    fn write_waiting(&mut self, count: usize) -> Result<(), Error> {
+        for _ in 0..count {
+            let Some(frame) = self.waiting.pop() else { break };
+            if self.cluster.is_complete_before_audio(&frame) {
+                self.write_cluster()?;
+            }
+            self.cluster.push_audio(&frame);
+        }
+        Ok(())
+    }
+
+    /// Ends the file: `end_ms` is where the last frame ends; sound may go on. Returns the output, flushed and
     /// standing behind the file.
     ///
     /// # Errors
@@ -108,7 +166,9 @@ impl<W: Write + Seek> Muxer<W> {
         if end_ms <= last_ms {
             return Err(Error::EndNotAfterLastFrame { last_ms, end_ms });
         }
+        self.write_waiting(usize::MAX)?;
         self.write_cluster()?;
+        let end_ms = end_ms.max(self.waiting.end_ms);
 
         let mut cues = cues::cues(&self.cues);
         let cues_at = if cues::fill(&mut cues, self.cues_bytes) {
@@ -152,6 +212,9 @@ impl<W: Write + Seek> Muxer<W> {
             }
             None if !key => return Err(Error::FirstNotKey { pts_ms }),
             _ => {}
+        }
+        if let Some(previous_ms) = self.waiting.last_ms.filter(|last| *last > pts_ms) {
+            return Err(Error::OutOfOrder { what: "video", previous_ms, pts_ms });
         }
         if alpha.is_some() != self.alpha {
             return Err(Error::Alpha { pts_ms, expected: self.alpha });

@@ -4,6 +4,7 @@
 //! default is wrong here (FlagLacing, Language) are always written.
 #![forbid(unsafe_code)]
 
+use super::audio::{self, AudioTrack};
 use super::level::codec_private;
 use crate::frame::{Colour, Range, Size};
 use crate::layout::Packing;
@@ -91,10 +92,15 @@ pub(super) fn tags(tags: &[(String, String)]) -> Vec<u8> {
     out
 }
 
-/// Tracks.
-pub(super) fn tracks(video: &VideoTrack) -> Vec<u8> {
+/// Tracks: the video, then the sound.
+pub(super) fn tracks(video: &VideoTrack, sound: &[AudioTrack]) -> Vec<u8> {
     let mut out = Vec::new();
-    write::master(&mut out, ids::TRACKS, |out| write::master(out, ids::TRACK_ENTRY, |out| entry(out, video)));
+    write::master(&mut out, ids::TRACKS, |out| {
+        write::master(out, ids::TRACK_ENTRY, |out| entry(out, video));
+        for (index, track) in sound.iter().enumerate() {
+            write::master(out, ids::TRACK_ENTRY, |out| track.entry(out, audio::number(index)));
+        }
+    });
     out
 }
 

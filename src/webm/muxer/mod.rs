@@ -1,4 +1,4 @@
-//! The WebM muxer: VP9 frames with alpha in, a file with everything a player needs before the
+//! The WebM muxer: VP9 frames with alpha, and sound, in; a file with everything a player needs before the
 //! first cluster out. Equal input gives equal bytes: no dates, no random numbers.
 //!
 //! ```text
@@ -10,6 +10,7 @@
 //! the WebM container guidelines; for alpha the BlockAdditional of ID 1 (RFC 9559 §5.1.4.1.28.4).
 #![forbid(unsafe_code)]
 
+mod audio;
 mod cluster;
 mod cues;
 mod error;
@@ -17,10 +18,13 @@ mod file;
 mod header;
 mod level;
 
+pub use audio::{AudioFrame, AudioTrack};
 pub use cluster::Frame;
 pub use error::Error;
 pub use file::Muxer;
 pub use header::{Header, VideoTrack};
 
+#[cfg(test)]
+mod audio_tests;
 #[cfg(test)]
 mod tests;
