@@ -112,6 +112,9 @@ pub struct RunArgs {
     /// Constant-quality level of the colour stream, 0 (best) to 63; the preset's if not given
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub crf: Option<u8>,
+    /// Sound: auto copies Opus and Vorbis and makes the rest Opus; copy leaves the rest out; none
+    #[arg(long, value_enum, default_value_t = AudioArg::Auto)]
+    pub audio: AudioArg,
     /// CPU threads to use; all if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -183,6 +186,17 @@ pub enum LayoutArg {
     Sbs,
     /// Top and bottom
     Tb,
+}
+
+/// What may become of the sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum AudioArg {
+    /// Opus and Vorbis are copied, the rest becomes Opus
+    Auto,
+    /// Opus and Vorbis are copied, the rest left out
+    Copy,
+    /// No sound
+    None,
 }
 
 /// Encoder presets.

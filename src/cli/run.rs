@@ -1,7 +1,7 @@
 //! `vrpipe run`: options to settings, then the batch.
 #![forbid(unsafe_code)]
 
-use super::args::{LayoutArg, MatteArg, QualityArg, RunArgs};
+use super::args::{AudioArg, LayoutArg, MatteArg, QualityArg, RunArgs};
 use super::{interrupt, progress};
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
@@ -9,6 +9,7 @@ use crate::pipeline::{
     Destination, Detail, Error, Job, MatteChoice, PendingFile, RunReport, Settings, assign_outputs,
     find_inputs, run_batch,
 };
+use crate::sound::AudioChoice;
 use crate::vp9::Quality;
 use anyhow::Context;
 use std::io::Write;
@@ -79,6 +80,11 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
             QualityArg::Best => Quality::Best,
         },
         crf: args.crf,
+        audio: match args.audio {
+            AudioArg::Auto => AudioChoice::Auto,
+            AudioArg::Copy => AudioChoice::Copy,
+            AudioArg::None => AudioChoice::None,
+        },
         threads: args
             .threads
             .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),

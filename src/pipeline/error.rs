@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::gpu::{self, nvdec};
-use crate::{engine, kernels, lane, media, software, vp9, webm};
+use crate::{engine, kernels, lane, media, software, sound, vp9, webm};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -177,6 +177,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The sound cannot be set up as it was planned.
+    #[error("{}", path.display())]
+    Sound {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: sound::Error,
+    },
     /// A finished segment cannot be read back.
     #[error("{}: finished segment", path.display())]
     Segment {
@@ -227,6 +236,7 @@ impl Error {
             },
             Self::Open { .. }
             | Self::Unreadable { .. }
+            | Self::Sound { .. }
             | Self::NoFrames { .. }
             | Self::Key { .. }
             | Self::Playback { .. }

@@ -9,6 +9,7 @@ use super::plan::cost::{Cost, expected_seconds};
 use super::plan::lanes::{Lanes, Need};
 use super::settings::{Job, Settings};
 use super::store::Store;
+use crate::sound::TrackPlan;
 use std::path::PathBuf;
 
 /// A run in advance.
@@ -126,12 +127,15 @@ fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetU
         output: job.output.clone(),
         error: None,
         exit_code: 0,
-        found: vec![
+        found: [
             format!("{container}, {} {} {} bit", video.codec, video.size, video.depth),
             format!("decoded by {} {}", path.decoder, path.reason),
             format!("layout {} ({})", layout.packing, layout.detail),
             plan.matte_report.sentence(),
-        ],
+        ]
+        .into_iter()
+        .chain(plan.sound.iter().map(TrackPlan::describe))
+        .collect(),
         segments: plan.segments.len(),
         frames: plan.frames,
         is_current,

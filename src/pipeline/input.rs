@@ -39,10 +39,6 @@ pub fn open_input(path: &Path, packing: Option<Packing>) -> Result<Input, Error>
     let video = info.video.clone();
     let layout = media::choose_layout(video.packing.as_ref(), path, packing);
     let mut notes = video.notes.clone();
-    if !info.audio.is_empty() {
-        let codecs: Vec<&str> = info.audio.iter().map(|track| track.codec.as_str()).collect();
-        notes.push(format!("sound is not carried over yet ({})", codecs.join(", ")));
-    }
     if video.rotation_degrees != 0 {
         notes.push(format!("the display turn of {} degrees is not carried over", video.rotation_degrees));
     }

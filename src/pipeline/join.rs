@@ -1,15 +1,18 @@
-//! Finished segments into the output: packets are copied, one at a time, nothing is encoded again.
+//! Finished segments into the output: video packets are copied, one at a time, nothing is encoded again; sound
+//! is read from the input and goes in between them.
 #![forbid(unsafe_code)]
 
-use super::error::Error;
+use super::error::{Error, chain};
 use super::output::PendingFile;
 use super::plan::FilePlan;
+use super::settings::Settings;
 use super::store::{Finished, Store};
-use super::timeline::{Rising, end_ms, header};
+use super::timeline::{Rising, end_ms, header, span};
+use crate::sound::{Action, Interleave, TrackPlan};
 use crate::webm::muxer::{self, Muxer};
 use crate::webm::reader::Reader;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Seek, Write};
 use std::path::Path;
 
 /// What was joined.
@@ -26,6 +29,56 @@ pub(super) struct Joined {
     pub(super) complaints: u64,
     /// Packets of the source that gave no picture.
     pub(super) unseen: u64,
+    /// What a user should know of the sound.
+    pub(super) notes: Vec<String>,
+}
+
+/// The sound of the input on its way into the output.
+struct Sound<'a> {
+    tracks: Interleave,
+    plans: Vec<&'a TrackPlan>,
+    ended_early: Vec<String>,
+}
+
+impl<'a> Sound<'a> {
+    fn open(plan: &'a FilePlan, settings: &Settings) -> Result<Self, Error> {
+        let tracks = Interleave::open(&plan.job.input, &plan.sound, span(plan), &settings.decoding())
+            .map_err(|source| Error::Sound { path: plan.job.input.clone(), source })?;
+        let plans = plan.sound.iter().filter(|track| !matches!(track.action, Action::LeaveOut { .. }));
+        Ok(Self { tracks, plans: plans.collect(), ended_early: Vec::new() })
+    }
+
+    /// Writes what is due. Damage ends a track, not the file: the pictures are worth hours.
+    fn write_until<W: Write + Seek>(
+        &mut self,
+        pts_ms: i64,
+        muxer: &mut Muxer<W>,
+    ) -> Result<(), muxer::Error> {
+        loop {
+            match self.tracks.next_until(pts_ms) {
+                Ok(Some(block)) => muxer.write_audio(block)?,
+                Ok(None) => return Ok(()),
+                Err(error) => self.ended_early.push(format!("sound ends early: {}", chain(&error))),
+            }
+        }
+    }
+
+    fn notes(self) -> Vec<String> {
+        let mut notes = self.ended_early;
+        for (plan, tally) in self.plans.iter().zip(self.tracks.tallies()) {
+            let id = plan.track.id;
+            if tally.damaged > 0 {
+                notes.push(format!("audio {id}: {} packets could not be used", tally.damaged));
+            }
+            if tally.filled > 0 {
+                notes.push(format!("audio {id}: gaps of {} samples were filled with silence", tally.filled));
+            }
+            if tally.cut > 0 {
+                notes.push(format!("audio {id}: {} samples that overlapped were cut", tally.cut));
+            }
+        }
+        notes
+    }
 }
 
 /// A segment's file that is not as it was left.
@@ -40,7 +93,7 @@ struct Changed {
 ///
 /// # Errors
 /// When a segment cannot be read, the output not be written, or there is no frame at all.
-pub(super) fn join(plan: &FilePlan, store: &Store) -> Result<Joined, Error> {
+pub(super) fn join(plan: &FilePlan, store: &Store, settings: &Settings) -> Result<Joined, Error> {
     let path = &plan.job.output;
     let finished = store.finished();
     let frames = finished.iter().map(|(_, done)| done.frames).sum();
@@ -52,13 +105,17 @@ pub(super) fn join(plan: &FilePlan, store: &Store) -> Result<Joined, Error> {
     let (pending, file) = PendingFile::create(path).map_err(output)?;
     let copy = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(output)?);
     let key_frames = finished.iter().map(|(_, done)| done.key_frames).sum();
-    let mut muxer = Muxer::create(copy, &header(plan, key_frames)).map_err(muxing)?;
+    let mut sound = Sound::open(plan, settings)?;
+    let header = header(plan, key_frames);
+    let mut muxer = Muxer::create_with_audio(copy, &header, &sound.tracks.headers()).map_err(muxing)?;
     let mut rising = Rising::default();
     for (number, done) in finished.iter().filter(|(_, done)| done.frames > 0) {
         copy_segment(&store.file(*number), done, &mut rising, &mut |frame| {
+            sound.write_until(frame.pts_ms, &mut muxer).map_err(muxing)?;
             muxer.write_frame(frame).map_err(muxing)
         })?;
     }
+    sound.write_until(i64::MAX, &mut muxer).map_err(muxing)?;
     let end_ms = end_ms(&plan.video, rising.last_ms.unwrap_or(0), frames);
     let buffer = muxer.finish(end_ms).map_err(muxing)?;
     buffer.into_inner().map_err(|e| output(e.into_error()))?;
@@ -72,6 +129,7 @@ pub(super) fn join(plan: &FilePlan, store: &Store) -> Result<Joined, Error> {
         nudged: rising.moved + sum(|done| done.nudged),
         complaints: sum(|done| done.complaints),
         unseen: sum(|done| done.unseen),
+        notes: sound.notes(),
     })
 }
 

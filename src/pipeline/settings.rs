@@ -4,6 +4,8 @@
 use super::device::DeviceChoice;
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
+use crate::software;
+use crate::sound::AudioChoice;
 use crate::vp9::Quality;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub quality: Quality,
     /// Constant-quality level of the colour stream, 0..=63; the preset's when `None`.
     pub crf: Option<u8>,
+    /// What becomes of the sound.
+    pub audio: AudioChoice,
     /// CPU threads.
     pub threads: usize,
     /// A decoder without a sign of life for so long is given up.
@@ -63,6 +67,13 @@ pub struct Settings {
     pub retries: u32,
     /// Where finished segments are kept; beside each output when `None`.
     pub temp_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// How software decodes what needs no share of the lanes' threads.
+    pub(super) fn decoding(&self) -> software::Options {
+        software::Options { stall: self.stall, ..software::Options::default() }
+    }
 }
 
 /// One input and the place of its result.

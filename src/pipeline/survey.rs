@@ -13,6 +13,7 @@ use super::store::{Identity, SourceIdentity};
 use crate::frame::Rect;
 use crate::kernels::key::KeyParameters;
 use crate::media::{self, Index, Source};
+use crate::sound::{self, TrackPlan};
 use crate::units::Rational;
 use crate::vp9;
 use std::collections::BTreeMap;
@@ -64,9 +65,15 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     }
     let frames = index.as_ref().map_or(input.expected_frames, |_| Some(frames_of(&segments)));
     let origin = index.as_ref().and_then(times);
+    let sound = sound::plan(path, input.source.info(), settings.audio, &settings.decoding());
+    for track in &sound {
+        notes.extend(track.notes.iter().map(|note| format!("audio {}: {note}", track.track.id)));
+    }
     let eyes = layout.packing.eyes(video.size);
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    let named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
+    let mut named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
+    let described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
+    named.insert("sound".to_owned(), described.join("; "));
     let identity = Identity::new(source, named, &segments);
     Ok(FilePlan {
         job: job.clone(),
@@ -75,6 +82,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         layout,
         matte,
         matte_report,
+        sound,
         origin,
         frames,
         segments,

@@ -5,6 +5,7 @@ use super::plan::FilePlan;
 use crate::frame::Size;
 use crate::layout::Packing;
 use crate::media::VideoTrack;
+use crate::sound;
 use crate::units::{Rational, TimeBase};
 use crate::webm::muxer;
 
@@ -74,6 +75,16 @@ pub(super) fn shift_note(plan: &FilePlan) -> Option<String> {
     let ticks = plan.origin.map(shift).filter(|&ticks| ticks > 0)?;
     let seconds = plan.video.time_base.to_seconds_f64(ticks);
     Some(format!("the input begins {seconds:.3} s before 0; all timestamps were moved by that"))
+}
+
+/// The part of the input's time that goes into the output, for its sound.
+pub(super) fn span(plan: &FilePlan) -> sound::Span {
+    let nanoseconds = TimeBase::new(1, 1_000_000_000).expect("a billion is more than 0");
+    let ns = |ticks| plan.video.time_base.convert(ticks, nanoseconds);
+    sound::Span {
+        start_ns: plan.origin.map_or(0, |first| ns(first.min(0))),
+        end_ns: plan.video.shown_until_ticks.map(ns),
+    }
 }
 
 /// End of the last of `frames` frames, at `last_ms`: one frame's length at the nominal rate.

@@ -8,6 +8,7 @@ use crate::media::VideoTrack;
 use crate::pipeline::report::MatteReport;
 use crate::pipeline::settings::{Detail, Job};
 use crate::pipeline::store::Identity;
+use crate::sound::TrackPlan;
 
 /// A file and all decisions about it; nothing here depends on how many lanes there are.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct FilePlan {
     pub matte: MattePlan,
     /// The same for people.
     pub matte_report: MatteReport,
+    /// What becomes of each audio track.
+    pub sound: Vec<TrackPlan>,
     /// The earliest shown timestamp in ticks, where the file could be indexed.
     pub origin: Option<i64>,
     /// Frames that are shown, as far as the file tells before it is decoded.

@@ -7,8 +7,10 @@ use crate::pipeline::join::{Joined, join};
 use crate::pipeline::plan::FilePlan;
 use crate::pipeline::progress::{Event, Observer};
 use crate::pipeline::report::{FileReport, SourceReport, StageReport};
+use crate::pipeline::settings::Settings;
 use crate::pipeline::store::{self, Store};
 use crate::pipeline::timeline::shift_note;
+use crate::sound::TrackPlan;
 use crate::telemetry::LaneClocks;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -140,6 +142,8 @@ impl FileWork {
             self.plan.matte_report.sentence(),
             self.segments_sentence(),
         ];
+        let plan: Vec<String> =
+            plan.into_iter().chain(self.plan.sound.iter().map(TrackPlan::describe)).collect();
         let (input, output) = (&self.plan.job.input, &self.plan.job.output);
         observer.event(Event::Started { input, output, place: (self.place, files), plan: &plan });
     }
@@ -180,12 +184,12 @@ impl FileWork {
     pub(super) fn end(
         &self,
         failed: bool,
-        found: &Found,
-        lanes: usize,
+        (found, lanes): (&Found, usize),
+        settings: &Settings,
         observer: &dyn Observer,
     ) -> FileReport {
         let error = locked(&self.error).take().filter(|_| failed);
-        let ended = error.map_or_else(|| self.join(), Err);
+        let ended = error.map_or_else(|| self.join(settings), Err);
         let mut report = self.report(found, lanes);
         match ended {
             Ok(joined) => {
@@ -217,9 +221,9 @@ impl FileWork {
         }
     }
 
-    fn join(&self) -> Result<Joined, Error> {
+    fn join(&self, settings: &Settings) -> Result<Joined, Error> {
         let store = self.store()?;
-        let joined = join(&self.plan, &store)?;
+        let joined = join(&self.plan, &store, settings)?;
         drop(store);
         if let Some(store) = locked(&self.store).take().and_then(Arc::into_inner)
             && let Err(error) = store.remove()
@@ -284,6 +288,7 @@ impl FileWork {
 
     fn add_notes(&self, report: &mut FileReport, joined: &Joined) {
         report.notes.extend(shift_note(&self.plan));
+        report.notes.extend(joined.notes.iter().cloned());
         let frames = |n: u64| format!("{n} frame{}", if n == 1 { "" } else { "s" });
         if joined.nudged > 0 {
             let moved = frames(joined.nudged);

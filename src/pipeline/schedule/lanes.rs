@@ -56,7 +56,8 @@ fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<
         match task {
             Task::Segment { file, segment } => do_segment(run, board, &mut worker, file, segment),
             Task::End { file, failed } => {
-                let report = run.files[file].end(failed, found, run.lanes.count(), run.observer);
+                let report =
+                    run.files[file].end(failed, (found, run.lanes.count()), run.settings, run.observer);
                 reports.lock().unwrap_or_else(PoisonError::into_inner)[file] = Some(report);
             }
         }
