@@ -120,7 +120,7 @@ fn run() {
     let report = serde_json::json!({
         "device": device.name().unwrap(),
         "clip": format!("carphone_pristine.mp4, {} frames to and fro, stage {width}x{height}", clip.len()),
-        "network": "mobilenetv3, published weights, deep guided filter",
+        "network": format!("{} with the {} guided filter", weights.variant(), weights.refiner()),
         "frames": count,
         "seconds": seconds,
         "seconds_native_and_cpu": spent,

@@ -93,7 +93,7 @@ pub fn run_batch(
             }
             Ok(Begun::Skipped(report)) => {
                 observer.event(Event::Skipped { report: &report });
-                Some(report)
+                Some(*report)
             }
             Err(error) => {
                 let report = failed(job, &error);
@@ -205,7 +205,7 @@ impl SetUp {
 /// What is to be done about a file.
 enum Begun {
     Work(Box<(FileWork, Vec<usize>)>),
-    Skipped(FileReport),
+    Skipped(Box<FileReport>),
 }
 
 /// Decides whether a file is to be done, and finds what an earlier run has left of it.
@@ -225,7 +225,7 @@ fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Err
                 };
                 // A run that died after its last step but one has left its folder.
                 FileWork::clear(&plan, settings.temp_dir.as_deref())?;
-                return Ok(Begun::Skipped(report));
+                return Ok(Begun::Skipped(Box::new(report)));
             }
             Output::Other(why) => return Err(Error::Exists { path: output.clone(), why }),
         }

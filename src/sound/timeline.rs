@@ -167,7 +167,7 @@ mod tests {
     fn starts_late_or_early_and_ends_where_it_is_told() {
         assert_eq!(run(ALL, &[Some(20)]).0, [vec![0.0; 20], count(1, 100)].concat());
         assert_eq!(run(ALL, &[Some(-20), Some(80)]), (count(21, 200), Repairs::default()));
-        assert_eq!(run(ALL, &[Some(-300), Some(-200)]).0, []);
+        assert!(run(ALL, &[Some(-300), Some(-200)]).0.is_empty());
         let middle = Wanted { start: 150, heard_from: 170, end: 230 };
         assert_eq!(
             run(middle, &[Some(0), Some(100), Some(200)]).0,

@@ -232,7 +232,9 @@ fn a_driver_that_hangs_or_fails_is_told() {
     let (info, packets) = clip("h264.mp4");
     let real = rig.library.clone();
     rig.library = real.with(|api| api.map = hanging_map);
-    let error = decode_to_error(open(&rig, &info, feed(packets.clone()), hasty()).unwrap());
+    // Longer than it takes to create a decoder on a busy machine, which happens inside the parser.
+    let patient = Options { stall: Duration::from_secs(4), ..Options::default() };
+    let error = decode_to_error(open(&rig, &info, feed(packets.clone()), patient).unwrap());
     assert!(matches!(error, Error::Stalled { waiting_for: "the hardware decoder", .. }), "{error:?}");
     HELD.store(false, Ordering::Relaxed);
     let error = decode_to_error(open(&rig, &info, feed(packets.clone()), options()).unwrap());
