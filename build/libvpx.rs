@@ -15,6 +15,8 @@ use std::process::Command;
 const LIBRARY: &str = "libvpx.a";
 const HEADER: &str = "vpx/vpx_encoder.h";
 const SHIM: &str = "src/vp9/shim.c";
+/// Allocation for libvpx; see there.
+const MEMORY: &str = "src/vp9/memory.c";
 const SHIM_HEADER: &str = "src/vp9/shim.h";
 /// Names the folder of a libvpx that is not the system's: either a prefix with `lib` and `include`
 /// in it, or the folder of `libvpx.a` itself with the headers under `include` there or beside it.
@@ -25,6 +27,7 @@ pub fn build() {
     println!("cargo::rerun-if-env-changed={DIR_VARIABLE}");
     println!("cargo::rerun-if-changed=build/libvpx.rs");
     println!("cargo::rerun-if-changed={SHIM}");
+    println!("cargo::rerun-if-changed={MEMORY}");
     println!("cargo::rerun-if-changed={SHIM_HEADER}");
 
     let (folders, includes) = candidates();
@@ -34,7 +37,12 @@ pub fn build() {
     println!("cargo::rerun-if-changed={}", folder.join(LIBRARY).display());
 
     let mut shim = cc::Build::new();
-    shim.file(SHIM).std("c11").warnings(true).extra_warnings(true);
+    shim.file(SHIM)
+        .file(MEMORY)
+        .std("c11")
+        .define("_POSIX_C_SOURCE", "200809L")
+        .warnings(true)
+        .extra_warnings(true);
     // A folder of the user's goes before the system's; without one the compiler knows where to look.
     match includes.iter().find(|folder| folder.join(HEADER).is_file()) {
         Some(include) => {
