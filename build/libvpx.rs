@@ -14,6 +14,8 @@ use std::env;
 const ARCHIVE: &str = "libvpx.a";
 const HEADER: &str = "vpx/vpx_encoder.h";
 const SHIM: &str = "src/vp9/shim.c";
+/// Allocation for libvpx; see there.
+const MEMORY: &str = "src/vp9/memory.c";
 const SHIM_HEADER: &str = "src/vp9/shim.h";
 const LIBRARY: Library = Library { name: "vpx", package: "libvpx-dev", dir_variable: "VRPIPE_LIBVPX_DIR" };
 
@@ -21,13 +23,19 @@ const LIBRARY: Library = Library { name: "vpx", package: "libvpx-dev", dir_varia
 pub fn build() {
     println!("cargo::rerun-if-changed=build/libvpx.rs");
     println!("cargo::rerun-if-changed={SHIM}");
+    println!("cargo::rerun-if-changed={MEMORY}");
     println!("cargo::rerun-if-changed={SHIM_HEADER}");
 
     let (folders, includes) = LIBRARY.candidates();
     let folder = LIBRARY.folder(ARCHIVE, &folders);
 
     let mut shim = cc::Build::new();
-    shim.file(SHIM).std("c11").warnings(true).extra_warnings(true);
+    shim.file(SHIM)
+        .file(MEMORY)
+        .std("c11")
+        .define("_POSIX_C_SOURCE", "200809L")
+        .warnings(true)
+        .extra_warnings(true);
     // A folder of the user's goes before the system's; without one the compiler knows where to look.
     match includes.iter().find(|folder| folder.join(HEADER).is_file()) {
         Some(include) => {

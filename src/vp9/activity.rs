@@ -118,12 +118,16 @@ impl MatteActivity {
     }
 
     /// Goes on by a frame. Reads `matte` in the blocks that are not 0 in `visible`; in all others it is 0.
+    /// Without `visible` everything may have changed.
     pub fn next(&mut self, key: bool, visible: Option<PlaneRef<'_>>, matte: PlaneRef<'_>) -> Coded<'_> {
         let Self { map, kinds } = self;
         let columns = map.blocks.width;
         map.step(key, |x, y| {
-            let clear = visible.is_some_and(|visible| visible.row(y)[x] == 0);
-            let kind = if clear { Kind::Clear } else { kind_of(matte, x, y) };
+            let kind = match visible.map(|visible| visible.row(y)[x]) {
+                Some(0) => Kind::Clear,
+                Some(_) => kind_of(matte, x, y),
+                None => Kind::Mixed,
+            };
             let before = std::mem::replace(&mut kinds[y * columns + x], kind);
             kind == Kind::Mixed || (kind != before && !key)
         })
@@ -141,8 +145,9 @@ fn kind_of(matte: PlaneRef<'_>, column: usize, row: usize) -> Kind {
         255 => Kind::Opaque,
         _ => return Kind::Mixed,
     };
-    // A row is compared as a whole: a block that is mixed mostly shows it in the first rows.
-    let same = (top..bottom).all(|y| matte.row(y)[left..right].iter().all(|&pixel| pixel == value));
+    // Rows are compared as wholes, 16 bytes at once.
+    let flat = &[value; Composite::BLOCK][..right - left];
+    let same = (top..bottom).all(|y| &matte.row(y)[left..right] == flat);
     if same { kind } else { Kind::Mixed }
 }
 

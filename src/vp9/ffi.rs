@@ -101,6 +101,8 @@ unsafe extern "C" {
     pub(super) fn vrp_vp9_decoder_picture(decoder: *mut Decoder, picture: *mut Picture) -> c_int;
     pub(super) fn vrp_vp9_decoder_free(decoder: *mut Decoder);
     #[cfg(test)]
+    pub(super) safe fn vrp_vp9_blocks() -> u64;
+    #[cfg(test)]
     pub(super) fn vrp_vp9_struct_sizes(sizes: *mut u64);
 }
 
@@ -158,6 +160,16 @@ mod tests {
         let ours =
             [size_of::<Failure>(), size_of::<EncoderConfig>(), size_of::<Picture>(), size_of::<Packet>()];
         assert_eq!(sizes, ours.map(|size| size as u64));
+    }
+
+    #[test]
+    fn libvpx_allocates_by_our_functions() {
+        let before = vrp_vp9_blocks();
+        let size = crate::frame::Size::new(64, 64);
+        let config = crate::vp9::EncoderConfig::new(size, crate::vp9::Content::Matte);
+        let encoder = crate::vp9::Encoder::new(config).unwrap();
+        assert!(vrp_vp9_blocks() > before + 10, "{} blocks before and {before} now", vrp_vp9_blocks());
+        drop(encoder);
     }
 
     #[test]

@@ -40,6 +40,8 @@ static int fail(vrp_vp9_failure *failure, vpx_codec_ctx_t *codec, const char *ca
 
 int vrp_vp9_version(void) { return vpx_codec_version(); }
 
+uint64_t vrp_vp9_blocks(void) { return vrp_vp9_allocated(); }
+
 /* The control macros are typed, so each needs its own call; the first failure stops the list. */
 #define CONTROL(id, value)                                                                     \
   if (fail(failure, codec, #id, vpx_codec_control(codec, id, value))) return 1

@@ -76,6 +76,11 @@ int vrp_vp9_decoder_decode(vrp_vp9_decoder *decoder, const uint8_t *data, uint32
 int vrp_vp9_decoder_picture(vrp_vp9_decoder *decoder, vrp_vp9_picture *picture);
 void vrp_vp9_decoder_free(vrp_vp9_decoder *decoder);
 
+/* Blocks that libvpx has been given since the program began, by memory.c; _blocks ties that file to
+ * this one and says the same. */
+uint64_t vrp_vp9_blocks(void);
+uint64_t vrp_vp9_allocated(void);
+
 /* Sizes of the structs above, in their order, as the C compiler sees them. */
 void vrp_vp9_struct_sizes(uint64_t sizes[4]);
 

@@ -11,7 +11,7 @@ use vrpipe::vp9::{
 };
 
 use crate::matte::QUALITIES;
-use crate::scene::{self, COLOUR, Unknown, psnr};
+use crate::scene::{self, COLOUR, Unknown, matte_planes, psnr};
 
 const SIZE: Size = Size::new(160, 96);
 
@@ -79,7 +79,7 @@ fn a_pair_gives_the_bytes_of_two_lone_encoders_where_all_is_visible() {
             pairs.extend(pair.encode(Arc::new(Unknown(Arc::clone(frame))), pts(i), i == 4).unwrap());
         }
         pairs.extend(pair.finish().unwrap());
-        let [colour, _] = config(quality).encoders().map(|config| Encoder::new(config).unwrap());
+        let [colour, alpha] = config(quality).encoders().map(|config| Encoder::new(config).unwrap());
         let lone = |mut encoder: Encoder, planes: fn(&Composite) -> Planes<'_>| -> Vec<Vec<u8>> {
             let mut packets = Vec::new();
             for (i, frame) in frames.iter().enumerate() {
@@ -88,7 +88,9 @@ fn a_pair_gives_the_bytes_of_two_lone_encoders_where_all_is_visible() {
             packets.into_iter().map(|packet| packet.data).collect()
         };
         let colour = lone(colour, |frame| (&frame.colour).into());
+        let alpha = lone(alpha, |frame| matte_planes(&frame.alpha));
         assert!(pairs.iter().map(|pair| &pair.colour).eq(&colour), "{quality:?} colour");
+        assert!(pairs.iter().map(|pair| &pair.alpha).eq(&alpha), "{quality:?} alpha");
     }
 }
 
