@@ -192,11 +192,14 @@ impl SetUp {
         self.devices.iter().zip(lanes).filter_map(used).collect()
     }
 
+    /// Whether a file is matted on a GPU.
+    pub(super) fn on_gpu(&self, plan: &FilePlan) -> bool {
+        matches!((&self.devices[0], &plan.matte), (Found::Gpu(_), MattePlan::Network { .. }))
+    }
+
     /// What a lane needs for a file.
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
-        let found = &self.devices[0];
-        let network = matches!(plan.matte, MattePlan::Network { .. });
-        let on_gpu = matches!(found, Found::Gpu(_)) && network;
+        let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
         Need::new(plan.video.size, on_gpu, software)
     }

@@ -139,6 +139,6 @@ pub struct StageReport {
     pub stage: &'static str,
     /// Seconds at work, the sum of all lanes.
     pub busy_seconds: f64,
-    /// Share of the wall time of all lanes.
+    /// Share of the time that lanes spent on the file.
     pub busy_share: f64,
 }

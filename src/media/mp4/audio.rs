@@ -21,7 +21,7 @@ use super::pcm::Chunks;
 use super::samples::{Sample, SampleTable, decode};
 
 enum Samples {
-    Table { table: SampleTable, next: u32 },
+    Table { table: std::boxed::Box<SampleTable>, next: u32 },
     Linear(Chunks),
 }
 
@@ -60,7 +60,10 @@ impl Mp4Audio {
         };
         let samples = match linear {
             Some(chunks) => Samples::Linear(chunks),
-            None => Samples::Table { table: SampleTable::parse(&track.sample_table)?, next: 0 },
+            None => Samples::Table {
+                table: std::boxed::Box::new(SampleTable::parse(&track.sample_table)?),
+                next: 0,
+            },
         };
         let mut edit = match &track.edit_list {
             Some(list) => {

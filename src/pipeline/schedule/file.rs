@@ -15,7 +15,7 @@ use crate::telemetry::LaneClocks;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A file that is to be done.
 pub(in super::super) struct FileWork {
@@ -29,6 +29,8 @@ pub(in super::super) struct FileWork {
     resumed: u64,
     done: AtomicU64,
     retried: AtomicU32,
+    /// Time that lanes have spent on it, in microseconds, all together.
+    lane_micros: AtomicU64,
     notes: Mutex<Vec<String>>,
     error: Mutex<Option<Error>>,
     started: OnceLock<Instant>,
@@ -57,6 +59,7 @@ impl FileWork {
             resumed: 0,
             done: AtomicU64::new(0),
             retried: AtomicU32::new(0),
+            lane_micros: AtomicU64::new(0),
             notes: Mutex::new(plan.notes.clone()),
             error: Mutex::default(),
             started: OnceLock::new(),
@@ -163,6 +166,11 @@ impl FileWork {
         observer.event(Event::Frames { input: &self.plan.job.input, done, total: self.plan.frames });
     }
 
+    /// Counts the time that a lane has spent on a segment.
+    pub(super) fn lane_time(&self, time: Duration) {
+        self.lane_micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Takes frames back that were written for nothing.
     pub(super) fn frames_lost(&self, frames: u64) {
         self.done.fetch_sub(frames, Ordering::Relaxed);
@@ -184,13 +192,13 @@ impl FileWork {
     pub(super) fn end(
         &self,
         failed: bool,
-        (found, lanes): (&Found, usize),
+        found: &Found,
         settings: &Settings,
         observer: &dyn Observer,
     ) -> FileReport {
         let error = locked(&self.error).take().filter(|_| failed);
         let ended = error.map_or_else(|| self.join(settings), Err);
-        let mut report = self.report(found, lanes);
+        let mut report = self.report(found);
         match ended {
             Ok(joined) => {
                 self.add_notes(&mut report, &joined);
@@ -234,15 +242,16 @@ impl FileWork {
     }
 
     /// What is known whatever comes of the file.
-    fn report(&self, found: &Found, lanes: usize) -> FileReport {
+    fn report(&self, found: &Found) -> FileReport {
         let wall_seconds = self.wall_seconds();
-        let share = |busy: f64| busy / (wall_seconds * lanes as f64).max(1e-9);
+        let lane_seconds = self.lane_micros.load(Ordering::Relaxed) as f64 * 1e-6;
+        let share = |busy: f64| busy / lane_seconds.max(1e-9);
         let stages = self.clocks.read().into_iter().map(|(stage, time)| StageReport {
             stage,
             busy_seconds: time.busy_seconds,
             busy_share: share(time.busy_seconds),
         });
-        let limit = self.clocks.limit(wall_seconds * lanes as f64);
+        let limit = self.clocks.limit(lane_seconds);
         FileReport {
             limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
             input: self.plan.job.input.clone(),
@@ -260,8 +269,8 @@ impl FileWork {
     }
 
     /// A report of a file that a stop has left unfinished.
-    pub(in super::super) fn stopped(&self, found: &Found, lanes: usize) -> FileReport {
-        let mut report = self.report(found, lanes);
+    pub(in super::super) fn stopped(&self, found: &Found) -> FileReport {
+        let mut report = self.report(found);
         self.unfinished(&mut report, &Error::Interrupted);
         report
     }

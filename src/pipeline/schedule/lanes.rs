@@ -16,6 +16,7 @@ use crate::pipeline::stop::Stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Everything that lanes share.
 pub(in super::super) struct Run<'a> {
@@ -46,7 +47,7 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
         }
     });
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let stopped = |file: &FileWork| file.stopped(&run.devices[0], run.lanes.count());
+    let stopped = |file: &FileWork| file.stopped(&run.devices[0]);
     reports.into_iter().zip(run.files).map(|(report, file)| report.unwrap_or_else(|| stopped(file))).collect()
 }
 
@@ -56,8 +57,7 @@ fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<
         match task {
             Task::Segment { file, segment } => do_segment(run, board, &mut worker, file, segment),
             Task::End { file, failed } => {
-                let report =
-                    run.files[file].end(failed, (found, run.lanes.count()), run.settings, run.observer);
+                let report = run.files[file].end(failed, found, run.settings, run.observer);
                 reports.lock().unwrap_or_else(PoisonError::into_inner)[file] = Some(report);
             }
         }
@@ -67,7 +67,7 @@ fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<
 fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize, segment: usize) {
     let work = &run.files[file];
     work.start(run.count, worker.found, run.observer);
-    let written = AtomicU64::new(0);
+    let (written, begun) = (AtomicU64::new(0), Instant::now());
     let result = work.store().and_then(|store| {
         let order = Order {
             file,
@@ -88,6 +88,7 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
             Err(Error::Lane { path, source: lane::Error::ThreadLost })
         })
     });
+    work.lane_time(begun.elapsed());
     let Err(error) = result else {
         board.give(file, segment, Outcome::Done);
         return;
