@@ -111,6 +111,11 @@ fn surround(speakers: &[Speaker]) -> Option<Sources> {
     if seen.len() != speakers.len() {
         return None;
     }
+    // Without mixing if there is a way.
+    place_all(speakers, false).or_else(|| place_all(speakers, true))
+}
+
+fn place_all(speakers: &[Speaker], mixing: bool) -> Option<Sources> {
     LAYOUTS.iter().find_map(|layout| {
         let mut sources = vec![Vec::new(); layout.len()];
         for (channel, speaker) in speakers.iter().enumerate() {
@@ -126,7 +131,7 @@ fn surround(speakers: &[Speaker]) -> Option<Sources> {
             match place(*speaker).or(other.and_then(place)) {
                 Some(at) => sources[at].push((channel, 1.0)),
                 // Between the two at the back, as loud as it was.
-                None if *speaker == BackCentre => {
+                None if mixing && *speaker == BackCentre => {
                     for back in [place(BackLeft)?, place(BackRight)?] {
                         sources[back].push((channel, std::f32::consts::FRAC_1_SQRT_2));
                     }
