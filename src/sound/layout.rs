@@ -111,12 +111,13 @@ fn surround(speakers: &[Speaker]) -> Option<Sources> {
     if seen.len() != speakers.len() {
         return None;
     }
-    // Without mixing if there is a way.
-    place_all(speakers, false).or_else(|| place_all(speakers, true))
+    // One that fits channel by channel, if there is one.
+    let exact = LAYOUTS.get(speakers.len().checked_sub(1)?..speakers.len());
+    exact.and_then(|exact| place_all(speakers, exact, false)).or_else(|| place_all(speakers, &LAYOUTS, true))
 }
 
-fn place_all(speakers: &[Speaker], mixing: bool) -> Option<Sources> {
-    LAYOUTS.iter().find_map(|layout| {
+fn place_all(speakers: &[Speaker], layouts: &[&[Speaker]], mixing: bool) -> Option<Sources> {
+    layouts.iter().find_map(|layout| {
         let mut sources = vec![Vec::new(); layout.len()];
         for (channel, speaker) in speakers.iter().enumerate() {
             let place = |s: Speaker| layout.iter().position(|l| *l == s);

@@ -9,9 +9,14 @@ use crate::support::has;
 use vrpipe::media::Source;
 use vrpipe::sound::{self, Action, AudioChoice, Decoding, Family, Options, Span};
 
-/// A clip whose channels are tones of 300 Hz, 400 Hz, ... in the order of `layout`.
+/// The tone of a channel: 300 Hz, 400 Hz, ...; the fourth, low frequencies in most layouts, 60 Hz.
+fn hz(channel: usize) -> usize {
+    if channel == 3 { 60 } else { 300 + 100 * channel }
+}
+
+/// A clip whose channels are tones, in the order of `layout`.
 fn tones(folder: &Path, name: &str, channels: usize, layout: &str, options: &[&str]) -> PathBuf {
-    let tones: Vec<String> = (0..channels).map(|c| format!("0.3*sin(2*PI*{}*t)", 300 + 100 * c)).collect();
+    let tones: Vec<String> = (0..channels).map(|c| format!("0.3*sin(2*PI*{}*t)", hz(c))).collect();
     let source = format!("aevalsrc='{}':s=48000:d=3:c={layout}", tones.join("|"));
     make(folder, name, 3, &["-f", "lavfi", "-i", &source], options)
 }
@@ -20,8 +25,7 @@ fn tones(folder: &Path, name: &str, channels: usize, layout: &str, options: &[&s
 fn heard(path: &Path, channels: usize) -> Vec<Option<usize>> {
     let samples = decode(path, 0);
     let loudest = |channel| {
-        let strength =
-            |tone_number: usize| tone(&samples, channels, channel, 300.0 + 100.0 * tone_number as f64);
+        let strength = |number: usize| tone(&samples, channels, channel, hz(number) as f64);
         let best = (0..channels).max_by(|a, b| strength(*a).total_cmp(&strength(*b))).unwrap();
         (strength(best) > 0.1).then_some(best)
     };

@@ -38,7 +38,7 @@ pub fn clicks(samples: &[f32], at_ms: f64) -> Vec<(i64, f64)> {
         .map(|t| (TAU * t / 0.02).cos().powi(2) * (TAU * 1000.0 * t).cos())
         .collect();
     let energy: f64 = template.iter().map(|v| v * v).sum();
-    let search = (RATE / 50) as i64;
+    let search = (RATE / 25) as i64;
     let mut found = Vec::new();
     let mut second = (-at_ms / 1000.0).ceil() as i64;
     loop {

@@ -23,11 +23,14 @@ pub fn make(folder: &Path, name: &str, seconds: u32, inputs: &[&str], outputs: &
     command.args(["-map", "0:v", "-map", "1:a"]);
     // QuickTime takes no VP9; only the times of the pictures matter here.
     command.args(if name.ends_with(".mov") {
-        &["-c:v", "libx264", "-bf", "0", "-preset", "ultrafast", "-pix_fmt", "yuv420p"][..]
+        &["-c:v", "libx264", "-bf", "0", "-preset", "ultrafast"][..]
     } else {
         &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
     });
-    command.args(["-g", "20", "-b:v", "50k", "-shortest", "-strict", "-2"]).args(outputs).arg(&path);
+    command
+        .args(["-pix_fmt", "yuv420p", "-g", "20", "-b:v", "50k", "-shortest", "-strict", "-2"])
+        .args(outputs)
+        .arg(&path);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     path

@@ -125,7 +125,8 @@ fn a_span_begins_at_zero_to_the_sample() {
         println!("{name}: {:?}, {} samples", worst(&found), samples.len());
         assert_eq!(found.len(), 5, "{name}: {found:?}");
         let moved = found.iter().map(|(k, ms)| (ms - before[*k as usize + 4].1).abs()).fold(0.0, f64::max);
-        assert!(moved < 1.0, "{name}: {moved} ms");
+        // ffmpeg rounds both the input's codec delay and the output's to milliseconds.
+        assert!(moved < 1.1, "{name}: {moved} ms");
         let off = samples.len() as i64 - 5 * 48_000;
         assert!(off.abs() <= if coding == "libvorbis" { 2048 } else { 96 }, "{name}: {off} samples too many");
     }
@@ -143,7 +144,7 @@ fn a_gap_becomes_silence() {
     let made = convert(&input, Span::default());
     let found = clicks(&decode(&made.path, 0), 500.0);
     let seconds: Vec<i64> = found.iter().map(|(k, _)| *k).collect();
-    assert_eq!(seconds, [0, 1, 2, 5, 6, 7, 8], "{found:?}");
+    assert_eq!(seconds, [0, 1, 2, 5, 6, 7, 8, 9], "{found:?}");
     assert!(worst(&found).0 < 1.5, "{found:?}");
     assert!((85_000..100_000).contains(&made.tallies[0].filled), "{:?}", made.tallies);
 }
