@@ -72,6 +72,7 @@ pub fn convert(input: &Path, span: Span) -> Made {
         },
         expected_key_frames: 1000,
         title: None,
+        tags: Vec::new(),
         writing_app: "test".to_owned(),
     };
     let path = input.with_file_name(format!("{}.out.webm", input.file_name().unwrap().display()));
