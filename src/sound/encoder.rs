@@ -227,6 +227,6 @@ mod tests {
         let (discrete, _) = encode(10, 10, Family::Discrete);
         assert_eq!((discrete.family, discrete.streams, discrete.coupled), (255, 10, 0));
         assert!(matches!(Encoder::new(0, Family::Plain, 1), Err(Error::Channels { channels: 0 })));
-        assert!(matches!(Encoder::new(3, Family::Ambisonic, 1), Err(Error::Opus { .. })));
+        assert!(matches!(Encoder::new(5, Family::Ambisonic, 1), Err(Error::Opus { .. })));
     }
 }

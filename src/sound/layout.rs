@@ -111,7 +111,13 @@ fn surround(speakers: &[Speaker]) -> Option<Sources> {
     if seen.len() != speakers.len() {
         return None;
     }
-    LAYOUTS.iter().find_map(|layout| {
+    // One that fits channel by channel, if there is one.
+    let exact = LAYOUTS.get(speakers.len().checked_sub(1)?..speakers.len());
+    exact.and_then(|exact| place_all(speakers, exact, false)).or_else(|| place_all(speakers, &LAYOUTS, true))
+}
+
+fn place_all(speakers: &[Speaker], layouts: &[&[Speaker]], mixing: bool) -> Option<Sources> {
+    layouts.iter().find_map(|layout| {
         let mut sources = vec![Vec::new(); layout.len()];
         for (channel, speaker) in speakers.iter().enumerate() {
             let place = |s: Speaker| layout.iter().position(|l| *l == s);
@@ -126,7 +132,7 @@ fn surround(speakers: &[Speaker]) -> Option<Sources> {
             match place(*speaker).or(other.and_then(place)) {
                 Some(at) => sources[at].push((channel, 1.0)),
                 // Between the two at the back, as loud as it was.
-                None if *speaker == BackCentre => {
+                None if mixing && *speaker == BackCentre => {
                     for back in [place(BackLeft)?, place(BackRight)?] {
                         sources[back].push((channel, std::f32::consts::FRAC_1_SQRT_2));
                     }

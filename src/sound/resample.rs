@@ -10,7 +10,7 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 use super::Error;
 use super::encoder::RATE_HZ;
 
-/// Samples of the input that are filtered at once.
+/// Samples of the input that are filtered at once, at least.
 const CHUNK: usize = 1024;
 /// Rates that are taken: beyond them a filter would need memory without bound.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4000..=768_000;
@@ -36,7 +36,8 @@ impl Resampler {
         }
         let filter = (rate_hz != RATE_HZ).then(|| {
             let window = WindowFunction::BlackmanHarris2;
-            Fft::new_custom(rate_hz as usize, RATE_HZ as usize, CHUNK, 1, channels, window, FixedSync::Input)
+            let (from, to) = (rate_hz as usize, RATE_HZ as usize);
+            Fft::new_custom(from, to, chunk(rate_hz), 1, channels, window, FixedSync::Input)
         });
         let filter = filter.transpose().map_err(|error| failed(error.to_string()))?;
         let delay = filter.as_ref().map_or(0, |filter| filter.output_delay());
@@ -92,6 +93,18 @@ impl Resampler {
         self.given += (out.len() / self.channels) as u64;
         Ok(out)
     }
+}
+
+/// Samples of a filter block: an even number of the smallest blocks that are whole at both rates.
+/// The middle of a block of odd length lies between two samples, half a sample off the delay that
+/// the filter states.
+fn chunk(rate_hz: u32) -> usize {
+    let (mut a, mut b) = (rate_hz, RATE_HZ);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    let block = (rate_hz / a.max(1)) as usize;
+    CHUNK.div_ceil(2 * block).max(1) * 2 * block
 }
 
 #[cfg(test)]

@@ -148,3 +148,28 @@ fn gapless(moov: &Box<'_>, rate_hz: u32, timescale: u32) -> Option<Edit> {
     let until = (length > 0).then(|| from.convert(length, to));
     (0..=1 << 20).contains(&priming).then(|| Edit { shift: -from.convert(priming, to), from: 0, until })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::mp4::tests::bx;
+
+    #[test]
+    fn the_note_of_itunes_is_an_edit() {
+        let note = |text: &[u8]| {
+            let name = bx(b"name", &[&[0; 4], b"iTunSMPB"]);
+            let item = bx(
+                b"----",
+                &[&bx(b"mean", &[&[0; 4], b"com.apple.iTunes"]), &name, &bx(b"data", &[&[0; 8], text])],
+            );
+            let moov = bx(b"moov", &[&bx(b"udta", &[&bx(b"meta", &[&[0; 4], &bx(b"ilst", &[&item])])])]);
+            let found = boxes::children(&moov, 0).next().unwrap().unwrap();
+            gapless(&found, 44_100, 44_100)
+        };
+        let said = note(b" 00000000 00000840 000001CA 00000000003F31F6 00000000");
+        assert_eq!(said, Some(Edit { shift: -2112, from: 0, until: Some(0x3F_31F6) }));
+        assert_eq!(note(b" 00000000 00000840"), None);
+        assert_eq!(note(b" 0 -1 0 5"), None);
+        assert_eq!(note(&[0xFF; 30]), None);
+    }
+}
