@@ -53,7 +53,7 @@ pub struct Encoder {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Starts an encoder. Memory is about 70 bytes a pixel.
+    /// Starts an encoder. Memory is about 20 bytes a pixel; 70 are reserved.
     ///
     /// # Errors
     /// [`Error::Config`] names a setting out of range; [`Error::Codec`] when libvpx refuses.
