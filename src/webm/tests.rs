@@ -24,7 +24,7 @@ pub(super) fn header(alpha: bool, expected_key_frames: u64) -> Header {
         expected_key_frames,
         title: None,
         writing_app: "t".to_owned(),
-        tags: vec![("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())],
+        tags: Vec::new(),
     }
 }
 
@@ -138,7 +138,7 @@ fn the_reader_reads_the_bytes_spelled_out_by_hand() {
     let mut reader = Reader::open(Cursor::new(bytes_of(SPELLED_OUT))).unwrap();
     reader.check_index().unwrap();
     let read = reader.header();
-    assert_eq!(read.tags, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())]);
+    assert_eq!(read.tags, []);
     assert_eq!((read.doc_type.as_str(), read.segment.data_at_byte), ("webm", 48));
     assert_eq!((read.info.timestamp_scale_ns, read.info.duration_ticks), (1_000_000, Some(80.0)));
     assert_eq!((read.info.muxing_app.as_str(), read.info.writing_app.as_str()), ("vrpipe", "t"));
@@ -166,6 +166,17 @@ fn the_reader_reads_the_bytes_spelled_out_by_hand() {
     assert_eq!(reader.next_block().unwrap(), Some(block(0, true, &[0xC0, 0xC1, 0xC2], &[0xA0, 0xA1], 307)));
     assert_eq!(reader.next_block().unwrap(), Some(block(40, false, &[0xD0], &[0xB0, 0xB1], 330)));
     assert_eq!(reader.next_block().unwrap(), None);
+}
+
+#[test]
+fn tags_come_back_and_move_what_follows_them() {
+    let tags = [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let header = Header { tags: tags.to_vec(), ..header(false, 1) };
+    let mut muxer = Muxer::create(Cursor::new(Vec::new()), &header).unwrap();
+    muxer.write_frame(Frame { pts_ms: 0, key: true, colour: &[1], alpha: None }).unwrap();
+    let mut reader = Reader::open(Cursor::new(muxer.finish(40).unwrap().into_inner())).unwrap();
+    assert_eq!(reader.header().tags, tags);
+    reader.check_index().unwrap();
 }
 
 /// Reads a file to its end, index included.

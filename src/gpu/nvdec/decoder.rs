@@ -165,7 +165,7 @@ impl Decoder {
 
     fn end(&mut self) {
         self.watch.stop();
-        // With the queue go the surfaces in it, whose slots the thread waits for.
+        // With both ends of the queue go the surfaces in it, whose slots the thread waits for.
         self.messages = None;
         if let Some(thread) = self.thread.take() {
             self.watch.join(thread, if self.stalled { PATIENCE_STALLED } else { PATIENCE });

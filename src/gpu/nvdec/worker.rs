@@ -26,6 +26,9 @@ pub(super) fn run(session: Session, payload: Payload, feed: Feed) {
         Ok(()) => Message::End,
         Err(error) => Message::Failed(error),
     }));
+    // A bounded queue keeps what is in it until both of its ends are gone: with this one, surfaces that the user
+    // never took come back.
+    drop(session.out);
     watch.moved(Activity::Freeing);
     if let Some(running) = session.running.into_inner() {
         watch.keep_closing(running.close(&watch));

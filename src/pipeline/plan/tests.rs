@@ -1,3 +1,5 @@
+//! Cuts by hand, and the property that segments tile the video whatever its groups of pictures are.
+
 use super::segments::{Cut, Segment, cut};
 use crate::media::Index;
 use proptest::prelude::*;

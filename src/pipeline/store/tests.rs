@@ -1,3 +1,5 @@
+//! The folder as runs leave it that ended well, were killed, had other settings, or are still at work.
+
 use super::{Finished, Found, Identity, SourceIdentity, Store};
 use std::collections::BTreeMap;
 use std::fs;

@@ -266,6 +266,9 @@ fn decoders_come_and_go_in_any_order() {
                         _ => drop(std::thread::spawn(move || drop((last, decoder))).join()),
                     }
                 }
+                // Those whose surface was dropped last end by themselves.
+                std::thread::sleep(Duration::from_millis(300));
+                assert_eq!(rig.device.ledger().now().surfaces_bytes, 0, "surfaces that nobody took are kept");
             });
         }
     });
