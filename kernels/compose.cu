@@ -38,12 +38,19 @@ struct Row {
     float chroma_dither[8];
 };
 
+constexpr int MAP_PIXELS = 264;  // enough for maps that are enlarged at least 7.3 times
+
 struct Shared {
     Row rows[OWN_H];
-    unsigned split;  // rows of cells of which an eye has one row of pixels, as bits
+    union {
+        float4 maps[MAP_PIXELS][2];                    // slopes and offsets under the block
+        unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, ring first: row * 256 + column
+    };
     Cell cells[ROWS][COLUMNS];
     unsigned solid[OWN_H][WARPS];  // own cells that are visible or not in the picture
     unsigned seen[ROWS][WORDS];    // all cells that are visible
+    unsigned split;                // rows of cells of which an eye has one row of pixels, as bits
+    unsigned listed[2];            // cells of the ring and of the block in the list
 };
 
 // The samples of a cell as they are stored: two pairs of luma, and U with V.
@@ -85,6 +92,36 @@ __device__ __forceinline__ int anything_possible(const ComposeArgs& p, int cx0, 
     return possible;
 }
 
+// The part of an eye's maps that a block needs, copied to shared memory.
+struct Staged {
+    int eye, column, row, width;  // eye is -1 where there is none: too much of it, or two eyes
+};
+
+__device__ __forceinline__ Staged stage_maps(const ComposeArgs& p, Shared& s, int cx0, int cy0) {
+    Staged staged = {-1, 0, 0, 0};
+    int height = 0;
+    for (int e = 0; e < p.eye_count; ++e) {
+        const Rect eye = p.eyes[e];
+        const int xb = max(cx0 * 2, eye.x), xe = min((cx0 + OWN_W) * 2, eye.x + eye.width);
+        const int yb = max(cy0 * 2, eye.y), ye = min((cy0 + OWN_H) * 2, eye.y + eye.height);
+        if (xb >= xe || yb >= ye) continue;
+        if (staged.eye >= 0) return {-1, 0, 0, 0};
+        const Tap* const across = eye_taps(p, e) - eye.x;
+        const Tap* const down = eye_taps(p, e) + eye.width - eye.y;
+        staged = {e, (int)across[xb].first, (int)down[yb].first, 0};
+        // One more than the last is needed, at the edge once more the last.
+        staged.width = (int)across[xe - 1].first + 2 - staged.column, height = (int)down[ye - 1].first + 2 - staged.row;
+    }
+    if (staged.eye < 0 || staged.width > MAP_PIXELS || staged.width * height > MAP_PIXELS) return {-1, 0, 0, 0};
+    for (int i = threadIdx.x; i < staged.width * height; i += OWN_W) {
+        const int row = min(staged.row + i / staged.width, p.map_h - 1), column = min(staged.column + i % staged.width, p.map_w - 1);
+        const size_t at = ((size_t)staged.eye * p.map_h + row) * p.map_w + column;
+        s.maps[i][0] = ready(p.a[at]);
+        s.maps[i][1] = p.b[at];
+    }
+    return staged;
+}
+
 // Tables of a block: rows of pixels by the eyes that a column is in, and dither by position.
 __device__ __forceinline__ void prepare(const ComposeArgs& p, Shared& s, int cy0) {
     if (threadIdx.x == 0) s.split = 0;
@@ -118,27 +155,42 @@ __device__ __forceinline__ void prepare(const ComposeArgs& p, Shared& s, int cy0
     }
 }
 
+// `count` bits from bit `from` of a row of words.
+__device__ __forceinline__ unsigned window(const unsigned* words, int size, int from, int count) {
+    const int word = from >> 5;
+    const unsigned next = word + 1 < size ? words[word + 1] : 0;
+    return __funnelshift_r(words[word], next, from & 31) & ((1u << count) - 1);
+}
+
+__device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
+    unsigned any = 0;
+#pragma unroll
+    for (int dy = 0; dy <= 2 * REACH; ++dy) any |= window(s.seen[row + dy], WORDS, column, 2 * REACH + 1);
+    return any;
+}
+
 // Gives empty cells of a block their colour and the block its activity. `mine` has a bit for each visible cell
-// of this thread's column, `own` for each that lies in the picture.
+// of this thread's column, `own` for each that lies in the picture. Cells that take some work are listed
+// first, so that all threads share it.
 template <typename T>
 __device__ __noinline__ void bleed(const ComposeArgs& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
     const int lane = threadIdx.x, cx = cx0 + lane, warp = lane >> 5;
     const int width = p.picture.width, height = p.picture.height, cells_w = (width + 1) / 2, cells_h = (height + 1) / 2;
+    if (lane < 2) s.listed[lane] = 0;
     for (int row = 0; row < OWN_H; ++row) {
         const unsigned solid = __ballot_sync(0xffffffffu, (mine | ~own) >> row & 1), seen = __ballot_sync(0xffffffffu, mine >> row & 1);
-        // The ring is two cells wide, so own cells begin at bit 2.
         if ((lane & 31) == 0) s.solid[row][warp] = solid, s.seen[row + REACH][warp] = seen;
     }
     __syncthreads();
-    for (int i = lane; i < ROWS; i += OWN_W) {
+    if (lane < ROWS) {
+        // The ring is two cells wide, so own cells begin at bit 2.
         unsigned carried = 0;
         for (int word = 0; word < WORDS; ++word) {
-            const unsigned bits = i >= REACH && i < REACH + OWN_H && word < WARPS ? s.seen[i][word] : 0;
-            s.seen[i][word] = bits << REACH | carried;
+            const unsigned bits = lane >= REACH && lane < REACH + OWN_H && word < WARPS ? s.seen[lane][word] : 0;
+            s.seen[lane][word] = bits << REACH | carried;
             carried = bits >> (32 - REACH);
         }
     }
-    __syncthreads();
     for (int i = lane; i < RING; i += OWN_W) {
         int row, column;
         if (i < 2 * REACH * COLUMNS) {
@@ -150,55 +202,64 @@ __device__ __noinline__ void bleed(const ComposeArgs& p, Shared& s, int cx0, int
             if (column >= REACH) column += OWN_W;
         }
         // Needed where an empty cell of the block is within reach; own rows and columns count from REACH.
-        const int left = max(column - 2 * REACH, 0), right = min(column, OWN_W - 1);
-        bool needed = false;
-        for (int r = max(row - 2 * REACH, 0); r <= min(row, OWN_H - 1); ++r)
-            for (int c = left; c <= right; ++c) needed |= !(s.solid[r][c >> 5] >> (c & 31) & 1);
+        const int left = max(column - 2 * REACH, 0), count = min(column, OWN_W - 1) - left + 1;
+        unsigned empty = 0;
+        for (int r = max(row - 2 * REACH, 0); r <= min(row, OWN_H - 1); ++r) empty |= window(s.solid[r], WARPS, left, count) ^ ((1u << count) - 1);
+        if (!empty) continue;
         const int x = cx0 + column - REACH, y = cy0 + row - REACH;
-        Cell cell = {};
-        if (needed && x >= 0 && x < cells_w && y >= 0 && y < cells_h) cell = lone_cell<T>(p, x, y, false);
+        if (x >= 0 && x < cells_w && y >= 0 && y < cells_h)
+            s.list[atomicAdd(&s.listed[0], 1u)] = (unsigned short)(row << 8 | column);
+        else
+            s.cells[row][column] = Cell{};
+    }
+    __syncthreads();
+    for (int i = lane; i < (int)s.listed[0]; i += OWN_W) {
+        const int row = s.list[i] >> 8, column = s.list[i] & 0xff;
+        const Cell cell = lone_cell<T>(p, cx0 + column - REACH, cy0 + row - REACH, false);
         s.cells[row][column] = cell;
         if (cell_alpha(cell.luma)) atomicOr(&s.seen[row][column >> 5], 1u << (column & 31));
     }
     __syncthreads();
-
-    auto near = [&](int row, int from, int count) {
-        const int word = from >> 5;
-        const unsigned next = word + 1 < WORDS ? s.seen[row][word + 1] : 0;
-        return __funnelshift_r(s.seen[row][word], next, from & 31) & ((1u << count) - 1);
-    };
-    for (unsigned empty = own & ~mine; empty; empty &= empty - 1) {
-        const int row = __ffs(empty) - 1, cy = cy0 + row;
-        unsigned luma = p.black, u = 128, v = 128, any = 0;
-#pragma unroll
-        for (int dy = 0; dy <= 2 * REACH; ++dy) any |= near(row + dy, lane, 2 * REACH + 1);
-        if (any) {
-            uint4 sum = make_uint4(0, 0, 0, 0);
-            for (int dy = 0; dy <= 2 * REACH; ++dy)
-#pragma unroll
-                for (int dx = 0; dx <= 2 * REACH; ++dx) {
-                    const Cell c = s.cells[row + dy][lane + dx];
-                    sum.x += cell_alpha(c.luma), sum.y += c.luma >> 10, sum.z += c.u & 0x7fffff, sum.w += c.v & 0x7fffff;
-                }
-            const float scale = __fdividef(1.f / 128.f, (float)sum.x);
-            luma = mean_code(sum.y, sum.x, scale), u = mean_code(sum.z, sum.x, scale), v = mean_code(sum.w, sum.x, scale);
-        }
-        for (int y = cy * 2; y < min(cy * 2 + 2, height); ++y) store2(p.y + (size_t)y * p.y_pitch, cx * 2, width, luma);
-        const size_t at = (size_t)cy * p.chroma_pitch + cx;
+    auto paint = [&](int row, int column, unsigned luma, unsigned u, unsigned v) {
+        const int x = cx0 + column, y = cy0 + row;
+        store2(p.y + (size_t)(2 * y) * p.y_pitch, x * 2, width, luma);
+        if (2 * y + 1 < height) store2(p.y + (size_t)(2 * y + 1) * p.y_pitch, x * 2, width, luma);
+        const size_t at = (size_t)y * p.chroma_pitch + x;
         p.u[at] = (unsigned char)u;
         p.v[at] = (unsigned char)v;
+    };
+    for (unsigned empty = own & ~mine; empty; empty &= empty - 1) {
+        const int row = __ffs(empty) - 1;
+        if (any_near(s, row, lane))
+            s.list[RING + atomicAdd(&s.listed[1], 1u)] = (unsigned short)(row << 8 | lane);
+        else
+            paint(row, lane, p.black, 128, 128);
+    }
+    __syncthreads();
+    for (int i = lane; i < (int)s.listed[1]; i += OWN_W) {
+        const int row = s.list[RING + i] >> 8, column = s.list[RING + i] & 0xff;
+        uint4 sum = make_uint4(0, 0, 0, 0);
+        for (int dy = 0; dy <= 2 * REACH; ++dy)
+#pragma unroll
+            for (int dx = 0; dx <= 2 * REACH; ++dx) {
+                const Cell c = s.cells[row + dy][column + dx];
+                sum.x += cell_alpha(c.luma), sum.y += c.luma >> 10, sum.z += c.u & 0x7fffff, sum.w += c.v & 0x7fffff;
+            }
+        const float scale = __fdividef(1.f / 128.f, (float)sum.x);
+        paint(row, column, mean_code(sum.y, sum.x, scale), mean_code(sum.z, sum.x, scale), mean_code(sum.w, sum.x, scale));
     }
     // A block of 8 x 8 cells is active where any is visible or within reach of one that is.
     for (int i = lane; i < (OWN_W / 8) * (OWN_H / 8); i += OWN_W) {
         const int bx = i % (OWN_W / 8), by = i / (OWN_W / 8), gx = cx0 / 8 + bx, gy = cy0 / 8 + by;
         if (gx * 8 >= cells_w || gy * 8 >= cells_h) continue;
         unsigned any = 0;
-        for (int row = by * 8; row < by * 8 + 8 + 2 * REACH; ++row) any |= near(row, bx * 8, 8 + 2 * REACH);
+        for (int row = by * 8; row < by * 8 + 8 + 2 * REACH; ++row) any |= window(s.seen[row], WORDS, bx * 8, 8 + 2 * REACH);
         p.activity[(size_t)gy * p.activity_pitch + gx] = any ? 1 : 0;
     }
 }
 
-template <typename T>
+// JOINED: U and V lie side by side and are read as a pair.
+template <typename T, bool JOINED>
 __device__ __forceinline__ void compose(const ComposeArgs& p) {
     __shared__ Shared s;
     const int lane = threadIdx.x, cx0 = blockIdx.x * OWN_W, cy0 = blockIdx.y * OWN_H, cx = cx0 + lane, x0 = cx * 2;
@@ -223,27 +284,44 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
     const bool inside = cx < cells_w, lone = inside && (eyes[0] != eyes[1] || x0 + 1 >= width), plain = inside && !lone;
     const int rows = min(OWN_H, cells_h - cy0), whole = min(OWN_H, height / 2 - cy0);
 
+    const Staged staged = stage_maps(p, s, cx0, cy0);
+    unsigned left[2] = {};  // in the staged maps
+    float weight[2] = {};
+    if (plain && staged.eye >= 0 && eyes[0] >> staged.eye & 1)
+        for (int j = 0; j < 2; ++j) {
+            const Tap across = eye_taps(p, staged.eye)[x0 + j - p.eyes[staged.eye].x];
+            left[j] = across.first - staged.column, weight[j] = across.weight;
+        }
+    __syncthreads();
     Column columns[2];
     unsigned key = NOWHERE, mine = 0;
     bool clear = false;
     // Both columns at another row of the maps; where that follows the one before, upper values are the old lower ones.
+    auto coefficients = [&](int j, int eye, unsigned row, float (&out)[8]) {
+        if (staged.eye >= 0) {
+            const float4* const maps = s.maps[(row - staged.row) * staged.width + left[j]];
+            mix_maps(maps[0], maps[2], maps[1], maps[3], weight[j], out);
+        } else {
+            const Tap across = eye_taps(p, eye)[x0 + j - p.eyes[eye].x];
+            map_row(p, (eye * p.map_h + min(row, p.map_h - 1)) * p.map_w, across, out);
+        }
+    };
     auto enter = [&](unsigned to) {
         const int eye = to >> 30;
-        const unsigned first = to & 0x3fffffffu, base = eye * p.map_h;
+        const unsigned row = to & 0x3fffffffu;
         const bool follows = to == key + 1;
         clear = true;
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
-            const Tap across = eye_taps(p, eye)[x0 + j - p.eyes[eye].x];
             Column& c = columns[j];
             if (follows) {
 #pragma unroll
                 for (int i = 0; i < 8; ++i) c.upper[i] += c.step[i];
             } else {
-                map_row(p, (base + first) * p.map_w, across.first, across.second, across.weight, c.upper);
+                coefficients(j, eye, row, c.upper);
             }
             float lower[8];
-            map_row(p, (base + min(first + 1, p.map_h - 1)) * p.map_w, across.first, across.second, across.weight, lower);
+            coefficients(j, eye, row + 1, lower);
             clear = clear && clear_at(c.upper[3], c.upper[7]) && clear_at(lower[3], lower[7]);
 #pragma unroll
             for (int i = 0; i < 8; ++i) c.step[i] = lower[i] - c.upper[i];
@@ -256,7 +334,6 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
     using Pair = typename std::conditional<sizeof(T) == 2, unsigned, unsigned short>::type;
     const Picture& in = p.picture;
     const int from = plain ? cx : min(cx0, width / 2 - 1);
-    const bool joined = in.chroma_step == 2 && in.v == in.u + sizeof(T) && (reinterpret_cast<size_t>(in.u) & (2 * sizeof(T) - 1)) == 0;
     const unsigned char* luma_in = in.y + (size_t)(2 * cy0) * in.y_pitch + from * 2 * sizeof(T);
     const unsigned char* chroma_in = in.u + (size_t)cy0 * in.chroma_pitch + from * in.chroma_step * sizeof(T);
     const ptrdiff_t u_to_v = in.v - in.u;
@@ -273,7 +350,7 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
         Samples samples;
         samples.luma[0] = *reinterpret_cast<const Pair*>(luma_in);
         samples.luma[1] = *reinterpret_cast<const Pair*>(luma_in + in.y_pitch);
-        if (joined)
+        if (JOINED)
             samples.chroma = *reinterpret_cast<const Pair*>(chroma_in);
         else
             samples.chroma = *reinterpret_cast<const T*>(chroma_in) | (unsigned)*reinterpret_cast<const T*>(chroma_in + u_to_v) << 8 * sizeof(T);
@@ -360,9 +437,11 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
 }  // namespace vrp
 
 // Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H).
-extern "C" __global__ void __launch_bounds__(vrp::OWN_W, COMPOSE_BLOCKS) vrp_compose_u8_u8(const __grid_constant__ vrp::ComposeArgs p) {
-    vrp::compose<unsigned char>(p);
-}
-extern "C" __global__ void __launch_bounds__(vrp::OWN_W, COMPOSE_BLOCKS) vrp_compose_u16_u8(const __grid_constant__ vrp::ComposeArgs p) {
-    vrp::compose<unsigned short>(p);
-}
+#define VRP_COMPOSE(NAME, T, JOINED)                                                                                                   \
+    extern "C" __global__ void __launch_bounds__(vrp::OWN_W, COMPOSE_BLOCKS) NAME(const __grid_constant__ vrp::ComposeArgs p) { \
+        vrp::compose<T, JOINED>(p);                                                                                                    \
+    }
+VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, true)
+VRP_COMPOSE(vrp_compose_u16_u8, unsigned short, true)
+VRP_COMPOSE(vrp_compose_planar_u8_u8, unsigned char, false)
+VRP_COMPOSE(vrp_compose_planar_u16_u8, unsigned short, false)

@@ -97,13 +97,19 @@ __device__ __forceinline__ float sample_of(unsigned pair) {
     return __uint_as_float(__byte_perm(pair, 0x4b000000u, pick)) - MAGIC;
 }
 
-// The eight coefficients of a column at a row of the maps (`base` counts their pixels), made ready: slopes of
-// colour get the 1 of the input itself, that of alpha the 1/3 of the mean.
-__device__ __forceinline__ void map_row(const ComposeArgs& p, unsigned base, unsigned left, unsigned right, float weight, float (&out)[8]) {
-    const float4 al = p.a[base + left], ar = p.a[base + right], bl = p.b[base + left], br = p.b[base + right];
-    out[0] = mix(al.x, ar.x, weight) + 1.f, out[1] = mix(al.y, ar.y, weight) + 1.f, out[2] = mix(al.z, ar.z, weight) + 1.f;
-    out[3] = mix(al.w, ar.w, weight) * (1.f / 3.f);
+// Slopes made ready: those of colour get the 1 of the input itself, that of alpha the 1/3 of the mean.
+__device__ __forceinline__ float4 ready(float4 a) { return make_float4(a.x + 1.f, a.y + 1.f, a.z + 1.f, a.w * (1.f / 3.f)); }
+
+// The eight coefficients between two columns of the maps.
+__device__ __forceinline__ void mix_maps(float4 al, float4 ar, float4 bl, float4 br, float weight, float (&out)[8]) {
+    out[0] = mix(al.x, ar.x, weight), out[1] = mix(al.y, ar.y, weight), out[2] = mix(al.z, ar.z, weight), out[3] = mix(al.w, ar.w, weight);
     out[4] = mix(bl.x, br.x, weight), out[5] = mix(bl.y, br.y, weight), out[6] = mix(bl.z, br.z, weight), out[7] = mix(bl.w, br.w, weight);
+}
+
+// As they lie in memory, for a row that begins at pixel `base` of the maps.
+__device__ __forceinline__ void map_row(const ComposeArgs& p, unsigned base, Tap across, float (&out)[8]) {
+    const unsigned left = base + across.first, right = base + across.second;
+    mix_maps(ready(p.a[left]), ready(p.a[right]), p.b[left], p.b[right], across.weight, out);
 }
 
 // Whether alpha rounds to 0 whatever the colour. Not so for what is not a number.
@@ -174,8 +180,8 @@ __device__ __noinline__ Cell lone_cell(const ComposeArgs& p, int cx, int cy, boo
             const Tap across = eye_taps(p, e)[x - eye.x], down = eye_taps(p, e)[eye.width + y - eye.y];
             const unsigned base = e * p.map_h;
             float k[8], lower[8];
-            map_row(p, (base + down.first) * p.map_w, across.first, across.second, across.weight, k);
-            map_row(p, (base + down.second) * p.map_w, across.first, across.second, across.weight, lower);
+            map_row(p, (base + down.first) * p.map_w, across, k);
+            map_row(p, (base + down.second) * p.map_w, across, lower);
 #pragma unroll
             for (int c = 0; c < 8; ++c) k[c] = mix(k[c], lower[c], down.weight);
             const float sample = (float)(reinterpret_cast<const T*>(in.y + (size_t)y * in.y_pitch)[x] & code_bits);

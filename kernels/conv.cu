@@ -171,19 +171,22 @@ struct Conv {
         __syncthreads();
 
         // A thread finishes items THREADS apart, which are of the same channels. Its bias and all of its
-        // residual are under way while sums are added.
+        // residual are under way while sums are added, the latter to a place of its own behind them.
         constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS / THREADS, ROWS_APART = THREADS / GROUPS;
         static_assert(TILE_M * GROUPS % THREADS == 0 && THREADS % GROUPS == 0, "items of a thread");
         const int first_row = tid / GROUPS, column = tid % GROUPS * 8;
         float bias[8] = {};
         if (n0 + column < p.cout) load_f32x8(p.bias + n0 + column, bias);
-        Half8 residual[ITEMS] = {};
-        if (p.residual && p.splits == 1 && n0 + column < p.cout) {
+        __half* const residual = reinterpret_cast<__half*>(shared + TILE_M * SUM_PITCH * 4) + tid * 8;
+        if (p.residual) {
 #pragma unroll
             for (int i = 0; i < ITEMS; ++i) {
                 const int m = m0 + first_row + i * ROWS_APART;
-                if (m < pixels) residual[i] = load8(p.residual + ((size_t)image * pixels + m) * p.residual_pitch + n0 + column);
+                const bool inside = m < pixels && n0 + column < p.cout;
+                const __half* const from = p.residual + ((size_t)image * pixels + m) * p.residual_pitch + n0 + column;
+                copy16_once(shared_address(residual + i * THREADS * 8), inside ? from : p.residual, inside);
             }
+            copy_commit();
         }
 
         // Sums go through shared memory: there the halves of the block are added, and a thread ends up
@@ -226,7 +229,8 @@ struct Conv {
             __threadfence();
             if (tid == 0) p.counters[tile_index] = 0;
         }
-#pragma unroll
+        copy_wait<0>();
+#pragma unroll 1
         for (int i = 0; i < ITEMS; ++i) {
             const int row = first_row + i * ROWS_APART;
             if (m0 + row >= pixels || n0 + column >= p.cout) continue;
@@ -242,11 +246,10 @@ struct Conv {
 #pragma unroll
                     for (int c = 0; c < 8; ++c) v[c] += t[c];
                 }
-                if (p.residual) residual[i] = load8(p.residual + ((size_t)image * pixels + m0 + row) * p.residual_pitch + n0 + column);
             } else {
                 load_f32x8(tile + row * SUM_PITCH + column, v);
             }
-            conv_epilogue(p, image, m0 + row, n0 + column, bias, residual[i], v);
+            conv_epilogue(p, image, m0 + row, n0 + column, bias, p.residual ? load8(residual + i * THREADS * 8) : Half8{}, v);
         }
     }
 };

@@ -196,7 +196,8 @@ fn cases() -> ProptestConfig {
 fn sizes() -> impl Strategy<Value = Size> {
     // A block of compose owns 256 x 32 pixels, one of sample 32 x 8.
     let near = prop_oneof![1usize..20, 30usize..36, 250usize..264, 508usize..518];
-    (near.clone(), prop_oneof![1usize..20, 26usize..40, 62usize..70, 158usize..163]).prop_map(|(w, h)| Size::new(w, h))
+    (near.clone(), prop_oneof![1usize..20, 26usize..40, 62usize..70, 158usize..163])
+        .prop_map(|(w, h)| Size::new(w, h))
 }
 
 fn packings() -> impl Strategy<Value = Packing> {

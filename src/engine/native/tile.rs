@@ -45,11 +45,11 @@ pub const TILES: [Tile; 13] = [
 ];
 
 impl Tile {
-    /// Shared memory of a block: the input buffers, reused for the sums.
+    /// Shared memory of a block: the input buffers, reused for the sums and the residual.
     pub fn shared_bytes(&self) -> u32 {
         let row = self.k as u32 * 2;
         let input = self.stages * ((self.m + self.n) as u32 * row + row);
-        let sums = (self.m * (self.n + 8) * 4) as u32;
+        let sums = (self.m * (self.n + 8) * 4 + self.m * self.n * 2) as u32;
         input.max(sums)
     }
 

@@ -38,7 +38,8 @@ const OWN_CELLS: [usize; 2] = [128, 16];
 
 /// The job for frames of one size and layout, and maps of one size.
 pub struct ComposeJob {
-    kernels: [Kernel; 2],
+    /// For U and V side by side, then for planes; for samples of one byte, then of two.
+    kernels: [[Kernel; 2]; 2],
     taps: DeviceBuffer,
     eyes: Vec<Rect>,
     frame: Size,
@@ -59,7 +60,10 @@ impl ComposeJob {
         let axes = eyes.iter().flat_map(|eye| [(map.width, eye.size.width), (map.height, eye.size.height)]);
         let taps: Vec<_> = axes.flat_map(|(from, to)| enlarge(from, to)).collect();
         let kernel = |name| device.kernel(name, 0);
-        let kernels = [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?];
+        let kernels = [
+            [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?],
+            [kernel("vrp_compose_planar_u8_u8")?, kernel("vrp_compose_planar_u16_u8")?],
+        ];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
         Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map })
     }
@@ -117,7 +121,10 @@ impl ComposeJob {
         };
         let cells = self.frame.chroma();
         let grid = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
-        let kernel = &self.kernels[picture.sample_bytes() - 1];
+        let bytes = picture.sample_bytes() as u64;
+        let [_, u, v] = picture.planes;
+        let joined = picture.chroma_step == 2 && v == u + bytes && u % (2 * bytes) == 0;
+        let kernel = &self.kernels[usize::from(!joined)][picture.sample_bytes() - 1];
         // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
         // result are ours, the rest is the caller's.
         Ok(unsafe { kernel.launch(stream, grid.map(|n| n as u32), OWN_CELLS[0] as u32, &args) }?)

@@ -75,8 +75,7 @@ impl<'a> Shade for Matte<'a> {
         let k: [f32; 8] = std::array::from_fn(|i| mix(left[i], right[i], tap.weight));
         let seen = rgb.map(|c| c.clamp(0.0, 1.0));
         let gray = (seen[0] + seen[1] + seen[2]) / 3.0;
-        // `max` first: what is not a number becomes 0.
-        let changed = |c: usize| (seen[c] + (k[c] * seen[c] + k[4 + c])).max(0.0).min(1.0);
+        let changed = |c: usize| (seen[c] + (k[c] * seen[c] + k[4 + c])).clamp(0.0, 1.0);
         Pixel { rgb: std::array::from_fn(|c| rgb[c] + (changed(c) - seen[c])), alpha: k[3] * gray + k[7] }
     }
 }
