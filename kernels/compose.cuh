@@ -67,9 +67,10 @@ __device__ __forceinline__ unsigned bayer(int x, int y) {
     return value;
 }
 
-// What is added before rounding to nearest: (threshold - 64) / 128 of a code.
+// What is added before rounding to nearest: (threshold - 64) / 128 of a code. Saturated colours of full range lie
+// half-way between codes; without dither a little more has them go up, as in the reference.
 __device__ __forceinline__ float dither_at(int dither, int x, int y) {
-    return dither ? (2.f * (float)bayer(x & 7, y & 7) - 63.f) * (1.f / (128.f * 255.f)) : 0.f;
+    return (dither ? (2.f * (float)bayer(x & 7, y & 7) - 63.f) * (1.f / 128.f) : 1.f / 4096.f) * (1.f / 255.f);
 }
 
 // The code of a colour is the low byte; saturation comes first.

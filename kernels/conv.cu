@@ -3,8 +3,7 @@
 //   y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy*s - p + ky*d, ox*s - p + kx*d, c] * w[o, ky, kx, c]
 //
 // A row of the product is an output pixel of one image, a column an output channel, and the inner
-// index runs over CHUNK_K channels at a time, for these over the taps, for each tap over the channels: so what
-// neighbouring taps share is read again while it is still in the first cache. A block owns a TILE_M x TILE_N tile of one image; its warps
+// index runs over taps and channels. A block owns a TILE_M x TILE_N tile of one image; its warps
 // own parts of it, twice over: one half of the warps adds the even groups of 16 inner indices, the other
 // the odd ones, which doubles the warps that hide latency. Inputs come in steps of TILE_K through STAGES
 // buffers of shared memory (cp.async), 16-byte groups crosswise so that ldmatrix meets no bank twice.
@@ -20,7 +19,6 @@ namespace vrp {
 
 // Rows of packed weights are padded to this, and the inner range is divided in units of it.
 constexpr int UNIT_K = 64;
-constexpr int CHUNK_K = 64;
 
 template <int TILE_M, int TILE_N, int TILE_K, int WARPS_M, int WARPS_N, int STAGES>
 struct Conv {
@@ -65,15 +63,9 @@ struct Conv {
             base_x[i] = ox * p.stride - p.pad;
             base_at[i] = (base_y[i] * p.in_w + base_x[i]) * p.x_pitch;
         }
-        // Position of this thread's column in (chunk, tap, channel) space, advanced step by step. A single tap
-        // makes a single chunk; the last chunk may be short.
-        const int taps = p.kernel * p.kernel, chunk_size = p.kernel == 1 ? p.cin : CHUNK_K;
-        const int k_begin = step_begin * TILE_K + group * 8;
-        int chunk = min(k_begin / (taps * chunk_size), (p.cin - 1) / chunk_size) * chunk_size;
-        int size = min(chunk_size, p.cin - chunk);
-        int channel = k_begin - chunk * taps;
-        const int tap = channel / size;
-        channel -= tap * size;
+        // Position of this thread's column in (tap, channel) space, advanced step by step.
+        int channel = (step_begin * TILE_K + group * 8) % p.cin;
+        int tap = (step_begin * TILE_K + group * 8) / p.cin;
         int tap_y = tap / p.kernel, tap_x = tap - tap_y * p.kernel;
         const __half* w_at = p.w + (size_t)(n0 + row0) * p.k_padded + step_begin * TILE_K + group * 8;
         const uint32_t shared0 = shared_address(shared);
@@ -81,8 +73,8 @@ struct Conv {
         auto fetch = [&](int step, int stage) {
             const uint32_t a = shared0 + stage * STAGE_BYTES, b = a + A_BYTES;
             const int dy = tap_y * p.dilation, dx = tap_x * p.dilation;
-            const int offset = (dy * p.in_w + dx) * p.x_pitch + chunk + channel;
-            const bool tap_inside = chunk < p.cin && tap_y < p.kernel;
+            const int offset = (dy * p.in_w + dx) * p.x_pitch + channel;
+            const bool tap_inside = tap_y < p.kernel;
 #pragma unroll
             for (int i = 0; i < A_ROWS; ++i) {
                 const bool inside = tap_inside && (unsigned)(base_y[i] + dy) < (unsigned)p.in_h &&
@@ -94,20 +86,16 @@ struct Conv {
                 const int row = row0 + i * ROW_STEP;
                 if (TILE_N % ROW_STEP == 0 || row < TILE_N) {
                     const bool inside = n0 + row < p.cout;
-                    copy16_once(b + crosswise(row, group), inside ? w_at + (size_t)i * ROW_STEP * p.k_padded : p.w, inside);
+                    copy16(b + crosswise(row, group), inside ? w_at + (size_t)i * ROW_STEP * p.k_padded : p.w, inside);
                 }
             }
             if (p.in_scale && tid < GROUPS_K)
                 copy16(b + B_BYTES + group * 16, p.in_scale + (size_t)image * p.k_padded + step * TILE_K + group * 8, true);
             w_at += TILE_K;
             channel += TILE_K;
-            while (channel >= size) {
-                channel -= size;
+            while (channel >= p.cin) {
+                channel -= p.cin;
                 if (++tap_x == p.kernel) tap_x = 0, ++tap_y;
-                if (tap_y == p.kernel && chunk + size < p.cin) {
-                    tap_y = 0, chunk += size;
-                    size = min(chunk_size, p.cin - chunk);
-                }
             }
         };
 
@@ -170,25 +158,6 @@ struct Conv {
         copy_wait<0>();
         __syncthreads();
 
-        // A thread finishes items THREADS apart, which are of the same channels. Its bias and all of its
-        // residual are under way while sums are added, the latter to a place of its own behind them.
-        constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS / THREADS, ROWS_APART = THREADS / GROUPS;
-        static_assert(TILE_M * GROUPS % THREADS == 0 && THREADS % GROUPS == 0, "items of a thread");
-        const int first_row = tid / GROUPS, column = tid % GROUPS * 8;
-        float bias[8] = {};
-        if (n0 + column < p.cout) load_f32x8(p.bias + n0 + column, bias);
-        __half* const residual = reinterpret_cast<__half*>(shared + TILE_M * SUM_PITCH * 4) + tid * 8;
-        if (p.residual) {
-#pragma unroll
-            for (int i = 0; i < ITEMS; ++i) {
-                const int m = m0 + first_row + i * ROWS_APART;
-                const bool inside = m < pixels && n0 + column < p.cout;
-                const __half* const from = p.residual + ((size_t)image * pixels + m) * p.residual_pitch + n0 + column;
-                copy16_once(shared_address(residual + i * THREADS * 8), inside ? from : p.residual, inside);
-            }
-            copy_commit();
-        }
-
         // Sums go through shared memory: there the halves of the block are added, and a thread ends up
         // with eight channels of a pixel.
         float* const tile = reinterpret_cast<float*>(shared);
@@ -211,14 +180,16 @@ struct Conv {
             __syncthreads();
         }
 
+        constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS;
         if (p.splits > 1) {
             const int tiles = gridDim.x * gridDim.y * p.images;
             const int tile_index = (image * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
             float* const mine = p.partial + ((size_t)split * tiles + tile_index) * (TILE_M * TILE_N);
-            for (int i = 0; i < ITEMS; ++i) {
+            for (int item = tid; item < ITEMS; item += THREADS) {
+                const int row = item / GROUPS, column = (item - row * GROUPS) * 8;
                 float v[8];
-                load_f32x8(tile + (first_row + i * ROWS_APART) * SUM_PITCH + column, v);
-                store_f32x8(mine + (tid + i * THREADS) * 8, v);
+                load_f32x8(tile + row * SUM_PITCH + column, v);
+                store_f32x8(mine + item * 8, v);
             }
             __threadfence();
             __shared__ unsigned arrived;
@@ -229,27 +200,25 @@ struct Conv {
             __threadfence();
             if (tid == 0) p.counters[tile_index] = 0;
         }
-        copy_wait<0>();
-#pragma unroll 1
-        for (int i = 0; i < ITEMS; ++i) {
-            const int row = first_row + i * ROWS_APART;
+        for (int item = tid; item < ITEMS; item += THREADS) {
+            const int row = item / GROUPS, column = (item - row * GROUPS) * 8;
             if (m0 + row >= pixels || n0 + column >= p.cout) continue;
             float v[8];
             if (p.splits > 1) {
                 const int tiles = gridDim.x * gridDim.y * p.images;
                 const int tile_index = (image * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
 #pragma unroll
-                for (int c = 0; c < 8; ++c) v[c] = 0.f;
+                for (int i = 0; i < 8; ++i) v[i] = 0.f;
                 for (int s = 0; s < p.splits; ++s) {
                     float t[8];
-                    load_f32x8(p.partial + ((size_t)s * tiles + tile_index) * (TILE_M * TILE_N) + (tid + i * THREADS) * 8, t);
+                    load_f32x8(p.partial + ((size_t)s * tiles + tile_index) * (TILE_M * TILE_N) + item * 8, t);
 #pragma unroll
-                    for (int c = 0; c < 8; ++c) v[c] += t[c];
+                    for (int i = 0; i < 8; ++i) v[i] += t[i];
                 }
             } else {
                 load_f32x8(tile + row * SUM_PITCH + column, v);
             }
-            conv_epilogue(p, image, m0 + row, n0 + column, bias, p.residual ? load8(residual + i * THREADS * 8) : Half8{}, v);
+            conv_epilogue(p, image, m0 + row, n0 + column, v);
         }
     }
 };
@@ -262,12 +231,8 @@ struct Conv {
     extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, BLOCKS) NAME(vrp::ConvArgs p) { \
         vrp::Conv<M, N, K, WARPS_M, WARPS_N, STAGES>::run(p);                                        \
     }
-VRP_CONV(vrp_conv_256x64x64, 256, 64, 64, 4, 2, 3, 1)
 VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3, 1)
-VRP_CONV(vrp_conv_64x128x64, 64, 128, 64, 1, 4, 3, 1)
 VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3, 1)
-VRP_CONV(vrp_conv_128x64x64_2, 128, 64, 64, 2, 2, 3, 2)
-VRP_CONV(vrp_conv_256x32x32, 256, 32, 32, 4, 1, 4, 2)
 VRP_CONV(vrp_conv_128x64x32, 128, 64, 32, 2, 2, 4, 2)
 VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3, 2)
 VRP_CONV(vrp_conv_64x64x32, 64, 64, 32, 2, 2, 4, 3)

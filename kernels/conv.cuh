@@ -13,7 +13,7 @@ enum ConvMode : int {
 // Sizes in elements, pitches in halfs. `cin` and `cout` are padded to multiples of eight.
 struct ConvArgs {
     const __half* x;          // [n, in_h, in_w, cin], pitch x_pitch
-    const __half* w;          // [cout, k_padded], k over chunks of channels, ky, kx, channels; zeros above
+    const __half* w;          // [cout, k_padded], k = (ky * kernel + kx) * cin + c; zeros above
     const float* bias;        // [cout]
     const __half* residual;   // [n, out_h, out_w, cout], or null
     const __half* in_scale;   // [n, k_padded], per input channel of a 1x1 kernel, or null
@@ -33,15 +33,18 @@ struct ConvArgs {
 };
 static_assert(sizeof(ConvArgs) == 184, "mirrored in src/engine/native/conv.rs");
 
-// One group of eight output channels of one pixel: everything after the sum. Bias and residual (zeros where there
-// is none) come from the caller, who has them loaded in good time.
-__device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, int pixel, int channel, const float (&bias)[8], const Half8& residual,
-                                              float (&v)[8]) {
+// One group of eight output channels of one pixel: everything after the sum.
+__device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, int pixel, int channel, float (&v)[8]) {
     float t[8];
-    unpack(residual, t);
+    load_f32x8(p.bias + channel, t);
 #pragma unroll
-    for (int i = 0; i < 8; ++i) v[i] = v[i] + bias[i] + t[i];
+    for (int i = 0; i < 8; ++i) v[i] += t[i];
     const size_t at = (size_t)image * p.out_h * p.out_w + pixel;
+    if (p.residual) {
+        unpack(load8(p.residual + at * p.residual_pitch + channel), t);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) v[i] += t[i];
+    }
 #pragma unroll
     for (int i = 0; i < 8; ++i) v[i] = activate(v[i], p.act);
     if (p.mode == CONV_PLAIN) {

@@ -83,16 +83,6 @@ __device__ __forceinline__ void copy16(uint32_t dst, const void* src, bool valid
 #endif
 }
 
-// As copy16, but past the first cache: for what a block reads once.
-__device__ __forceinline__ void copy16_once(uint32_t dst, const void* src, bool valid) {
-#if __CUDA_ARCH__ >= 800
-    const int bytes = valid ? 16 : 0;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(dst), "l"(src), "r"(bytes) : "memory");
-#else
-    copy16(dst, src, valid);
-#endif
-}
-
 __device__ __forceinline__ void copy_commit() {
 #if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;\n" ::: "memory");

@@ -45,23 +45,20 @@ __device__ __forceinline__ void store_rgb(__half* y, float r, float g, float b, 
     store8(y, pack(v));
 }
 
-// The mean of a pixel's value and that of three other lanes, told apart by two bits of the lane: of those that
-// lie inside. Afterwards `inside` says whether any does.
-__device__ __forceinline__ void halve(float (&rgb)[3], bool& inside, int bit_x, int bit_y) {
-    float count = inside ? 1.f : 0.f;
+// Halves a tile of `size` x `size` pixels in shared memory to `to`: mean over what lies inside h x w.
+__device__ __forceinline__ void halve(const float* from, float* to, int size, int tid, int h, int w) {
+    const int half = size / 2;
+    for (int i = tid; i < half * half * 3; i += 256) {
+        const int c = i % 3, x = (i / 3) % half, y = i / 3 / half;
+        float sum = 0.f;
+        int count = 0;
 #pragma unroll
-    for (int c = 0; c < 3; ++c) rgb[c] = inside ? rgb[c] : 0.f;
-#pragma unroll
-    for (int turn = 0; turn < 2; ++turn) {
-        const int bit = turn ? bit_y : bit_x;
-#pragma unroll
-        for (int c = 0; c < 3; ++c) rgb[c] += __shfl_xor_sync(0xffffffffu, rgb[c], bit);
-        count += __shfl_xor_sync(0xffffffffu, count, bit);
+        for (int k = 0; k < 4; ++k) {
+            const int sy = 2 * y + (k >> 1), sx = 2 * x + (k & 1);
+            if (sy < h && sx < w) sum += from[(sy * size + sx) * 3 + c], ++count;
+        }
+        to[i] = count ? sum / count : 0.f;
     }
-    inside = count > 0.f;
-    const float scale = 1.f / fmaxf(count, 1.f);
-#pragma unroll
-    for (int c = 0; c < 3; ++c) rgb[c] *= scale;
 }
 
 }  // namespace vrp
@@ -113,40 +110,45 @@ extern "C" __global__ void __launch_bounds__(256) vrp_max_pool3(vrp::ResizeArgs 
     store8(p.y + (((size_t)image * p.out_h + y) * p.out_w + x) * p.y_pitch + channel, pack(best));
 }
 
-// A thread owns 2 x 2 pixels, a warp 16 x 8 and a block 32 x 32 with their three levels of averages. Bits of the
-// lane are x, y, x, y, x of the thread's place, so that each level is a step between lanes. Grid: (w / 32, h / 32, n).
+// A block owns 16 x 16 pixels and their three levels of averages. Grid: (w / 16, h / 16, n).
 extern "C" __global__ void __launch_bounds__(256) vrp_entry(vrp::EntryArgs p) {
     using namespace vrp;
-    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, image = blockIdx.z;
-    const int qx = (blockIdx.x * 2 + (warp & 1)) * 8 + ((lane & 1) | (lane >> 1 & 2) | (lane >> 2 & 4));
-    const int qy = (blockIdx.y * 4 + (warp >> 1)) * 4 + ((lane >> 1 & 1) | (lane >> 2 & 2));
+    __shared__ float level0[16 * 16 * 3], level1[8 * 8 * 3], level2[4 * 4 * 3], level3[2 * 2 * 3];
+    const int tid = threadIdx.x, tx = tid & 15, ty = tid >> 4;
+    const int x = blockIdx.x * 16 + tx, y = blockIdx.y * 16 + ty, image = blockIdx.z;
     const size_t plane = (size_t)p.h * p.w;
-    const float* const src = p.src + (size_t)image * 3 * plane;
-    float rgb[3] = {};
-    int count = 0;
+    float r = 0.f, g = 0.f, b = 0.f;
     dependency_wait();
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        const int x = qx * 2 + (i & 1), y = qy * 2 + (i >> 1);
-        if (x >= p.w || y >= p.h) continue;
+    if (x < p.w && y < p.h) {
         const size_t pixel = (size_t)y * p.w + x, at = image * plane + pixel;
-        const float r = src[pixel], g = src[pixel + plane], b = src[pixel + 2 * plane];
+        const float* const src = p.src + (size_t)image * 3 * plane + pixel;
+        r = src[0], g = src[plane], b = src[2 * plane];
         if (p.guide) reinterpret_cast<float4*>(p.guide)[at] = make_float4(r, g, b, (r + g + b) * (1.f / 3.f));
         if (p.stem) store_rgb(p.stem + at * 8, r, g, b, 1.f);
-        rgb[0] += r, rgb[1] += g, rgb[2] += b, ++count;
     }
+    level0[tid * 3] = r, level0[tid * 3 + 1] = g, level0[tid * 3 + 2] = b;
+    __syncthreads();
     // Sizes round up at each level, and a window over the edge averages what is inside.
-    const float scale = 1.f / (float)max(count, 1);
-    rgb[0] *= scale, rgb[1] *= scale, rgb[2] *= scale;
-    bool inside = count > 0;
+    const int h1 = (p.h + 1) / 2, w1 = (p.w + 1) / 2, h2 = (h1 + 1) / 2, w2 = (w1 + 1) / 2, h3 = (h2 + 1) / 2, w3 = (w2 + 1) / 2;
+    halve(level0, level1, 16, tid, p.h - blockIdx.y * 16, p.w - blockIdx.x * 16);
+    __syncthreads();
+    halve(level1, level2, 8, tid, h1 - blockIdx.y * 8, w1 - blockIdx.x * 8);
+    __syncthreads();
+    halve(level2, level3, 4, tid, h2 - blockIdx.y * 4, w2 - blockIdx.x * 4);
+    __syncthreads();
+    const float* const levels[3] = {level1, level2, level3};
     __half* const outs[3] = {p.half, p.quarter, p.eighth};
-    const int pitches[3] = {p.half_pitch, p.quarter_pitch, p.eighth_pitch};
+    const int pitches[3] = {p.half_pitch, p.quarter_pitch, p.eighth_pitch}, hs[3] = {h1, h2, h3}, ws[3] = {w1, w2, w3};
+    int first = 0;
 #pragma unroll
     for (int level = 0; level < 3; ++level) {
-        if (level > 0) halve(rgb, inside, level == 1 ? 1 : 4, level == 1 ? 2 : 8);
-        const int h = (p.h + (2 << level) - 1) >> (level + 1), w = (p.w + (2 << level) - 1) >> (level + 1);
-        const bool mine = level == 0 || (lane & (level == 1 ? 3 : 15)) == 0;
-        if (outs[level] && mine && inside)
-            store_rgb(outs[level] + (((size_t)image * h + (qy >> level)) * w + (qx >> level)) * pitches[level], rgb[0], rgb[1], rgb[2], 0.f);
+        // 64, 16 and 4 pixels: neighbouring threads, other warps for each level.
+        const int size = 8 >> level, i = tid - first;
+        first += size * size;
+        if (!outs[level] || i < 0 || i >= size * size) continue;
+        const int ly = i / size, lx = i % size, oy = blockIdx.y * size + ly, ox = blockIdx.x * size + lx;
+        if (oy >= hs[level] || ox >= ws[level]) continue;
+        const float* const v = levels[level] + i * 3;
+        store_rgb(outs[level] + (((size_t)image * hs[level] + oy) * ws[level] + ox) * pitches[level], v[0], v[1], v[2], 0.f);
     }
 }

@@ -1,13 +1,13 @@
 //! Weights in the order in which the kernels read them.
 //!
-//! A dense kernel becomes a matrix `[padded out][chunk of padded in][tap][channel of the chunk]`, rows
-//! padded to whole units of the inner loop. Input channels follow the physical order of the buffer that is read, output
+//! A dense kernel becomes a matrix `[padded out][tap][padded in]`, rows padded to whole units of
+//! the inner loop. Input channels follow the physical order of the buffer that is read, output
 //! channels that of the buffer that is written; padding gets zeros.
 #![forbid(unsafe_code)]
 
 use half::f16;
 
-use super::plan::{CHUNK_K, GROUP, Packed, UNIT_K};
+use super::plan::{GROUP, Packed, UNIT_K};
 use crate::rvm::graph::ConvWeights;
 
 /// What a physical channel of a buffer holds.
@@ -41,9 +41,8 @@ pub fn dense(conv: &ConvWeights, input: &[Channel], output: &[Channel], affine: 
     for (row, channel) in weight.chunks_exact_mut(k_padded).zip(output) {
         let Channel::Of(out) = channel else { continue };
         let at = |c: usize, tap: usize| conv.weight[(out * per_group + c) * taps + tap];
-        let mut slots = row.iter_mut();
-        for (chunk, tap) in input.chunks(CHUNK_K).flat_map(|chunk| (0..taps).map(move |tap| (chunk, tap))) {
-            for (source, slot) in chunk.iter().zip(&mut slots) {
+        for tap in 0..taps {
+            for (slot, source) in row[tap * input.len()..].iter_mut().zip(input) {
                 let value = match source {
                     Channel::Of(c) => at(*c, tap) * scale(*c),
                     // Zero padding comes after the shift, so the shift rides on a channel that is

@@ -15,9 +15,6 @@ pub const GROUP: usize = 8;
 /// Rows of packed weights are padded to it, and the inner sum of a convolution is divided in units of it.
 pub const UNIT_K: usize = 64;
 
-/// Channels that the inner sum of a convolution takes together, tap after tap.
-pub const CHUNK_K: usize = 64;
-
 /// Index of a buffer in [`Plan::buffers`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BufferId(pub usize);

@@ -28,13 +28,9 @@ const fn tile(name: &'static str, (m, n, k): (usize, usize, usize), threads: u32
 }
 
 /// The instances, as at the end of `kernels/conv.cu`.
-pub const TILES: [Tile; 13] = [
-    tile("vrp_conv_256x64x64", (256, 64, 64), 512, 3),
+pub const TILES: [Tile; 9] = [
     tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
-    tile("vrp_conv_64x128x64", (64, 128, 64), 256, 3),
     tile("vrp_conv_128x64x64", (128, 64, 64), 256, 3),
-    tile("vrp_conv_128x64x64_2", (128, 64, 64), 256, 3),
-    tile("vrp_conv_256x32x32", (256, 32, 32), 256, 4),
     tile("vrp_conv_128x64x32", (128, 64, 32), 256, 4),
     tile("vrp_conv_64x64x64", (64, 64, 64), 256, 3),
     tile("vrp_conv_64x64x32", (64, 64, 32), 256, 4),
@@ -45,11 +41,11 @@ pub const TILES: [Tile; 13] = [
 ];
 
 impl Tile {
-    /// Shared memory of a block: the input buffers, reused for the sums and the residual.
+    /// Shared memory of a block: the input buffers, reused for the sums.
     pub fn shared_bytes(&self) -> u32 {
         let row = self.k as u32 * 2;
         let input = self.stages * ((self.m + self.n) as u32 * row + row);
-        let sums = (self.m * (self.n + 8) * 4 + self.m * self.n * 2) as u32;
+        let sums = (self.m * (self.n + 8) * 4) as u32;
         input.max(sums)
     }
 
