@@ -24,7 +24,7 @@ __device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
 // first, so that all threads share it.
 template <typename T>
 __device__ __noinline__ void bleed(const ComposeArgs& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
-    const int lane = threadIdx.x, cx = cx0 + lane, warp = lane >> 5;
+    const int lane = threadIdx.x, warp = lane >> 5;
     const int width = p.picture.width, height = p.picture.height, cells_w = (width + 1) / 2, cells_h = (height + 1) / 2;
     if (lane < 2) s.listed[lane] = 0;
     for (int row = 0; row < OWN_H; ++row) {

@@ -236,6 +236,27 @@ proptest! {
     }
 }
 
+/// A block reaches over the edges of a narrow picture: what an earlier launch left in shared memory must not
+/// show there.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn narrow_pictures_come_out_the_same_every_time() {
+    let size = Size::new(9, 66);
+    let colour = colour(Matrix::Bt2020, Range::Full);
+    let seed = 15_653_976_758_292_148_350;
+    let picture = fixtures::picture(size, 8, colour, Pattern::Spike, 0, seed);
+    let coefficients = maps(1, Size::new(22, 13), seed ^ 1, 0.004_925_324);
+    let form = Form { semi_planar: true, pad: 24 };
+    check_compose(&picture, Packing::Mono, &coefficients, form, (31, 4));
+    let first = run_compose(&picture, Packing::Mono, &coefficients, form, (31, 4));
+    for turn in 0..50 {
+        let other = fixtures::picture(Size::new(700, 300), 10, colour, Pattern::Random, 0, turn);
+        run_compose(&other, Packing::Mono, &maps(1, Size::new(90, 40), turn, 0.0), form, (0, 0));
+        let again = run_compose(&picture, Packing::Mono, &coefficients, form, (31, 4));
+        assert!(again == first, "differs after {turn} turns");
+    }
+}
+
 /// Alpha 1, no residual: 8-bit codes come back as they went.
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
