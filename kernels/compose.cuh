@@ -1,9 +1,22 @@
-// Parts of the compose kernel: its arguments, the maps along a column of pixels, and the shading of a pixel.
-// src/kernels/compose/mod.rs has the formula, compose.cu the walk over the frame.
+// Parts of the compose kernel: its arguments, the maps along a column of pixels, the shading of a pixel, and
+// the sums of a cell. src/kernels/compose/mod.rs has the formula, compose.cu the walk over the frame.
 #pragma once
 #include "picture.cuh"
 
+#include <type_traits>
+
 namespace vrp {
+
+// All of the colour conversion that does not depend on the pixel, worked out by the launch. Input is in samples
+// as they are stored (not shifted down), output in 255ths of 255 codes, so that saturation clamps codes.
+struct Factors {
+    float luma_scale;                                   // RGB per sample of luma
+    float red_v, red, green_u, green_v, green, blue_u, blue;  // what chroma adds, the offset of luma included
+    float luma_red, luma_green, luma_blue;              // samples of luma per RGB
+    float y_scale, y_offset;                            // sample of luma to code
+    float chroma_scale, chroma_offset;                  // sample of chroma to code
+    float u_gain, v_gain;                               // codes per blue (red) less luma
+};
 
 struct ComposeArgs {
     Picture picture;
@@ -15,36 +28,36 @@ struct ComposeArgs {
     unsigned char* v;
     unsigned char* alpha;
     unsigned char* activity;
-    ToRgb to_rgb;
-    FromRgb from_rgb;
+    Factors factors;
     Rect eyes[2];
     int y_pitch, chroma_pitch, alpha_pitch, activity_pitch;
     int map_w, map_h, eye_count, dither;
+    unsigned code_bits;  // bits of a pair of samples that hold codes
+    unsigned black;      // luma of black
 };
-static_assert(sizeof(ComposeArgs) == 240, "mirrored in src/kernels/compose/launch.rs");
+static_assert(sizeof(ComposeArgs) == 256, "mirrored in src/kernels/compose/launch.rs");
 
-constexpr int REACH = 2, LANES = 128, STRIPS = 2;
-constexpr int OWN_W = 120, OWN_H = 40, ROWS = OWN_H + 2 * REACH, STRIP_ROWS = ROWS / STRIPS;
-static_assert(ROWS % STRIPS == 0 && OWN_W + 2 * REACH <= LANES, "tile");
+constexpr float MAGIC = 8388608.f;  // 2^23: a float of this size counts in ones
 
-struct Sums {
-    float alpha = 0.f, y = 0.f, u = 0.f, v = 0.f;
-};
-
-// Maps of one column of pixels at the current row of the maps: values at the upper row, and steps to the lower.
+// Maps of one column of pixels between two of their rows: values at the upper, and steps to the lower.
 struct Column {
-    int eye = -1;
-    unsigned row = 0xffffffffu;
-    unsigned eyes = 0;  // which eyes have this column, as bits
-    bool clear = false;  // alpha rounds to 0 all the way to the lower row, whatever the colour
     float upper[8], step[8];
 };
 
-// A row of pixels in an eye: its tap, and whether the eye has it.
-struct alignas(16) Row {
-    unsigned first, second;
-    float weight;
-    unsigned inside;
+struct Sums {
+    float alpha, luma, luma_in, red, blue;  // of alpha and of alpha times luma, luma before, changes of red and blue
+};
+
+// Sums of a cell as integers: alpha | luma << 10, then chroma (the low 23 bits), codes in 16ths.
+struct Cell {
+    unsigned luma, u, v;
+};
+__device__ __forceinline__ unsigned cell_alpha(unsigned luma) { return luma & 0x3ff; }
+
+// A cell's colour, in 255ths of 255 codes.
+struct Colour {
+    float y, u, v;
+    Cell cell;
 };
 
 __device__ __forceinline__ unsigned bayer(int x, int y) {
@@ -54,97 +67,151 @@ __device__ __forceinline__ unsigned bayer(int x, int y) {
     return value;
 }
 
-// Threshold of rounding, in 128ths of a code.
-__device__ __forceinline__ unsigned threshold(int dither, int x, int y) { return dither ? 2 * bayer(x & 7, y & 7) + 1 : 64; }
+// What is added before rounding to nearest: (threshold - 64) / 128 of a code. Saturated colours of full range lie
+// half-way between codes; without dither a little more has them go up, as in the reference.
+__device__ __forceinline__ float dither_at(int dither, int x, int y) {
+    return (dither ? (2.f * (float)bayer(x & 7, y & 7) - 63.f) * (1.f / 128.f) : 1.f / 4096.f) * (1.f / 255.f);
+}
 
-// Between integers below 2^23 and floats by way of the mantissa: conversion instructions run at an eighth of the
-// rate of others. `round_bits` rounds to nearest; its low 8 bits are the integer.
-__device__ __forceinline__ float to_float(unsigned x) { return __uint_as_float(0x4b000000u | x) - 8388608.f; }
-__device__ __forceinline__ float round_bits(float x) { return x + 8388608.f; }
+// The code of a colour is the low byte; saturation comes first.
+__device__ __forceinline__ unsigned code_of(float x) { return __float_as_uint(fmaf(__saturatef(x), 255.f, MAGIC)); }
 
-// floor(mean + threshold / 128) of a weighted sum in 16ths of a code; `scale` is about 1 / (128 * alpha). The
-// quotient of floats is off by at most one, which the remainder tells.
-__device__ __forceinline__ unsigned mean_code(unsigned weighted, unsigned alpha, unsigned threshold, float scale) {
-    const unsigned n = 8 * weighted + threshold * alpha, d = 128 * alpha;
+// floor(mean + 1/2) of a weighted sum in 16ths of a code; `scale` is about 1 / (128 * alpha). The quotient of
+// floats is off by at most one, which the remainder tells.
+__device__ __forceinline__ unsigned mean_code(unsigned weighted, unsigned alpha, float scale) {
+    const unsigned n = 8 * weighted + 64 * alpha, d = 128 * alpha;
     unsigned q = (unsigned)(__uint2float_rz(n) * scale);
     const int rest = (int)(n - q * d);
     q += rest < 0 ? -1 : rest >= (int)d ? 1 : 0;
     return min(q, 255u);
 }
 
-__device__ __forceinline__ float mean_scale(unsigned alpha) { return __fdividef(1.f / 128.f, (float)alpha); }
-
 __device__ __forceinline__ const Tap* eye_taps(const ComposeArgs& p, int eye) {
     return p.taps + (eye ? p.eyes[0].width + p.eyes[0].height : 0);
 }
 
-// Both columns of a thread at a row of an eye; where the row follows the one before, its upper values are the
-// old lower ones.
-__device__ __forceinline__ void load_maps(const ComposeArgs& p, Column& column, int eye, const Row& row, Tap at) {
-    const float4* const a = p.a + (size_t)eye * p.map_h * p.map_w;
-    const float4* const b = p.b + (size_t)eye * p.map_h * p.map_w;
-    const unsigned down = row.second * p.map_w, up = row.first * p.map_w;
-    const float4 al = a[down + at.first], ar = a[down + at.second], bl = b[down + at.first], br = b[down + at.second];
-    if (column.eye == eye && column.row + 1 == row.first) {
+// The first or second sample of a stored pair, exactly. Conversion instructions run at an eighth of the rate of
+// others, so the float is put together from its bytes.
+template <typename T, int WHICH>
+__device__ __forceinline__ float sample_of(unsigned pair) {
+    const unsigned pick = sizeof(T) == 2 ? (WHICH ? 0x7432 : 0x7410) : (WHICH ? 0x7441 : 0x7440);
+    return __uint_as_float(__byte_perm(pair, 0x4b000000u, pick)) - MAGIC;
+}
+
+// Slopes made ready: those of colour get the 1 of the input itself, that of alpha the 1/3 of the mean.
+__device__ __forceinline__ float4 ready(float4 a) { return make_float4(a.x + 1.f, a.y + 1.f, a.z + 1.f, a.w * (1.f / 3.f)); }
+
+// The eight coefficients between two columns of the maps.
+__device__ __forceinline__ void mix_maps(float4 al, float4 ar, float4 bl, float4 br, float weight, float (&out)[8]) {
+    out[0] = mix(al.x, ar.x, weight), out[1] = mix(al.y, ar.y, weight), out[2] = mix(al.z, ar.z, weight), out[3] = mix(al.w, ar.w, weight);
+    out[4] = mix(bl.x, br.x, weight), out[5] = mix(bl.y, br.y, weight), out[6] = mix(bl.z, br.z, weight), out[7] = mix(bl.w, br.w, weight);
+}
+
+// As they lie in memory, for a row that begins at pixel `base` of the maps.
+__device__ __forceinline__ void map_row(const ComposeArgs& p, unsigned base, Tap across, float (&out)[8]) {
+    const unsigned left = base + across.first, right = base + across.second;
+    mix_maps(ready(p.a[left]), ready(p.a[right]), p.b[left], p.b[right], across.weight, out);
+}
+
+// Whether alpha rounds to 0 whatever the colour. Not so for what is not a number.
+__device__ __forceinline__ bool clear_at(float slope, float offset) { return fmaf(fmaxf(slope, 0.f), 3.f, offset) < 0.49f / 255.f; }
+
+// A pixel: its alpha (the low byte) and luma in samples, and its share of the cell's sums, with which they start
+// where it is the FIRST.
+template <bool FIRST>
+__device__ __forceinline__ unsigned shade(const Factors& f, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums) {
+    const float red = __saturatef(fmaf(luma_in, f.luma_scale, chroma.x));
+    const float green = __saturatef(fmaf(luma_in, f.luma_scale, chroma.y));
+    const float blue = __saturatef(fmaf(luma_in, f.luma_scale, chroma.z));
+    // Saturation makes 0 of what is not a number: invisible.
+    const float rounded = fmaf(__saturatef(fmaf(k[3], red + green + blue, k[7])), 255.f, MAGIC);
+    const float weight = rounded - MAGIC;
+    const float d_red = __saturatef(fmaf(k[0], red, k[4])) - red;
+    const float d_green = __saturatef(fmaf(k[1], green, k[5])) - green;
+    const float d_blue = __saturatef(fmaf(k[2], blue, k[6])) - blue;
+    luma = fmaf(f.luma_red, d_red, fmaf(f.luma_green, d_green, fmaf(f.luma_blue, d_blue, luma_in)));
+    sums.alpha = FIRST ? weight : sums.alpha + weight;
+    sums.luma = FIRST ? weight * luma : fmaf(weight, luma, sums.luma);
+    sums.luma_in = FIRST ? weight * luma_in : fmaf(weight, luma_in, sums.luma_in);
+    sums.red = FIRST ? weight * d_red : fmaf(weight, d_red, sums.red);
+    sums.blue = FIRST ? weight * d_blue : fmaf(weight, d_blue, sums.blue);
+    return __float_as_uint(rounded);
+}
+
+__device__ __forceinline__ float3 chroma_rgb(const Factors& f, float u, float v) {
+    return make_float3(fmaf(f.red_v, v, f.red), fmaf(f.green_u, u, fmaf(f.green_v, v, f.green)), fmaf(f.blue_u, u, f.blue));
+}
+
+// The mean colour of a cell's visible pixels; anything where there is none.
+__device__ __forceinline__ Colour mean_of(const Factors& f, const Sums& sums, float u, float v) {
+    float inverse;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(sums.alpha));
+    const float change = (sums.luma - sums.luma_in) * f.luma_scale;
+    Colour c;
+    c.y = __saturatef(fmaf(sums.luma * inverse, f.y_scale, f.y_offset));
+    c.u = __saturatef(fmaf((sums.blue - change) * inverse, f.u_gain, fmaf(u, f.chroma_scale, f.chroma_offset)));
+    c.v = __saturatef(fmaf((sums.red - change) * inverse, f.v_gain, fmaf(v, f.chroma_scale, f.chroma_offset)));
+    const float weight = sums.alpha * (255.f * 16.f);
+    c.cell.luma = __float_as_uint(fmaf(c.y, weight, MAGIC)) << 10 | cell_alpha(__float_as_uint(sums.alpha + MAGIC));
+    c.cell.u = __float_as_uint(fmaf(c.u, weight, MAGIC));
+    c.cell.v = __float_as_uint(fmaf(c.v, weight, MAGIC));
+    return c;
+}
+
+// A cell by itself, wherever it lies: at the edge of an eye or of the picture, or in the halo of a block. Its
+// sums; with `write` its pixels too.
+template <typename T>
+__device__ __noinline__ Cell lone_cell(const ComposeArgs& p, int cx, int cy, bool write) {
+    const Picture& in = p.picture;
+    const unsigned code_bits = p.code_bits & 0xffff;
+    const size_t at = (size_t)cy * in.chroma_pitch;
+    const float u = (float)(reinterpret_cast<const T*>(in.u + at)[cx * in.chroma_step] & code_bits);
+    const float v = (float)(reinterpret_cast<const T*>(in.v + at)[cx * in.chroma_step] & code_bits);
+    const float3 chroma = chroma_rgb(p.factors, u, v);
+    Sums sums = {};
+    unsigned alpha[4] = {};
+    float luma[4] = {};
 #pragma unroll
-        for (int i = 0; i < 8; ++i) column.upper[i] += column.step[i];
-    } else {
-        const float4 cl = a[up + at.first], cr = a[up + at.second], dl = b[up + at.first], dr = b[up + at.second];
-        column.upper[0] = mix(cl.x, cr.x, at.weight), column.upper[1] = mix(cl.y, cr.y, at.weight);
-        column.upper[2] = mix(cl.z, cr.z, at.weight), column.upper[3] = mix(cl.w, cr.w, at.weight);
-        column.upper[4] = mix(dl.x, dr.x, at.weight), column.upper[5] = mix(dl.y, dr.y, at.weight);
-        column.upper[6] = mix(dl.z, dr.z, at.weight), column.upper[7] = mix(dl.w, dr.w, at.weight);
+    for (int i = 0; i < 4; ++i) {
+        const int x = cx * 2 + (i & 1), y = cy * 2 + (i >> 1);
+        if (x >= in.width || y >= in.height) continue;
+        for (int e = 0; e < p.eye_count; ++e) {
+            const Rect eye = p.eyes[e];
+            if (x < eye.x || x >= eye.x + eye.width || y < eye.y || y >= eye.y + eye.height) continue;
+            const Tap across = eye_taps(p, e)[x - eye.x], down = eye_taps(p, e)[eye.width + y - eye.y];
+            const unsigned base = e * p.map_h;
+            float k[8], lower[8];
+            map_row(p, (base + down.first) * p.map_w, across, k);
+            map_row(p, (base + down.second) * p.map_w, across, lower);
+#pragma unroll
+            for (int c = 0; c < 8; ++c) k[c] = mix(k[c], lower[c], down.weight);
+            const float sample = (float)(reinterpret_cast<const T*>(in.y + (size_t)y * in.y_pitch)[x] & code_bits);
+            alpha[i] = shade<false>(p.factors, k, sample, chroma, luma[i], sums) & 0xff;
+            break;
+        }
     }
-    const float lower[8] = {mix(al.x, ar.x, at.weight), mix(al.y, ar.y, at.weight), mix(al.z, ar.z, at.weight), mix(al.w, ar.w, at.weight),
-                            mix(bl.x, br.x, at.weight), mix(bl.y, br.y, at.weight), mix(bl.z, br.z, at.weight), mix(bl.w, br.w, at.weight)};
+    const Colour mean = mean_of(p.factors, sums, u, v);
+    if (write) {
 #pragma unroll
-    for (int i = 0; i < 8; ++i) column.step[i] = lower[i] - column.upper[i];
-    column.clear = fmaxf(fmaxf(column.upper[3], 0.f) + column.upper[7], fmaxf(lower[3], 0.f) + lower[7]) < 0.49f / 255.f;
-    column.eye = eye;
-    column.row = row.first;
+        for (int i = 0; i < 4; ++i) {
+            const int x = cx * 2 + (i & 1), y = cy * 2 + (i >> 1);
+            if (x >= in.width || y >= in.height) continue;
+            p.alpha[(size_t)y * p.alpha_pitch + x] = (unsigned char)alpha[i];
+            const float code = fmaf(luma[i], p.factors.y_scale, p.factors.y_offset) + dither_at(p.dither, x, y);
+            p.y[(size_t)y * p.y_pitch + x] = (unsigned char)code_of(alpha[i] ? code : mean.y);
+        }
+        const float dither = dither_at(p.dither, cx, cy);
+        p.u[(size_t)cy * p.chroma_pitch + cx] = (unsigned char)code_of(mean.u + dither);
+        p.v[(size_t)cy * p.chroma_pitch + cx] = (unsigned char)code_of(mean.v + dither);
+    }
+    return mean.cell;
 }
 
-// A changed component kept in [0, 1], or no further outside than the input already was.
-__device__ __forceinline__ float settle(float changed, float input) {
-    return fminf(fmaxf(changed, fminf(input, 0.f)), fmaxf(input, 1.f));
-}
-
-// Alpha (0..255) of a pixel, its luma code before rounding, and its share of the cell's sums.
-__device__ __forceinline__ unsigned shade(const ComposeArgs& p, const Column& column, float weight_down, float luma_code,
-                                          float3 chroma, float& luma_out, Sums& sums) {
-    const float luma = (luma_code - p.to_rgb.luma_offset) * p.to_rgb.luma_scale;
-    const float rgb[3] = {luma + chroma.x, luma + chroma.y, luma + chroma.z};
-    float seen[3];
-#pragma unroll
-    for (int c = 0; c < 3; ++c) seen[c] = __saturatef(rgb[c]);
-    auto map = [&](int i) { return fmaf(column.step[i], weight_down, column.upper[i]); };
-    const float gray = (seen[0] + seen[1] + seen[2]) * (1.f / 3.f);
-    // __saturatef makes 0 of what is not a number: invisible.
-    const float rounded = round_bits(__saturatef(fmaf(map(3), gray, map(7))) * 255.f);
-    const unsigned alpha8 = __float_as_uint(rounded) & 0xff;
-    if (alpha8 == 0) return 0;
-    const float weight = rounded - 8388608.f;
-    float out[3];
-#pragma unroll
-    for (int c = 0; c < 3; ++c) out[c] = settle(rgb[c] + fmaf(map(c), seen[c], map(4 + c)), rgb[c]);
-    const FromRgb& f = p.from_rgb;
-    const float mean = f.luma_r * out[0] + f.luma_g * out[1] + f.luma_b * out[2];
-    const float yc = fminf(fmaxf(fmaf(f.luma_scale, mean, f.luma_offset), 0.f), 255.f);
-    const float uc = fminf(fmaxf(fmaf(f.u_scale, out[2] - mean, f.chroma_offset), 0.f), 255.f);
-    const float vc = fminf(fmaxf(fmaf(f.v_scale, out[0] - mean, f.chroma_offset), 0.f), 255.f);
-    sums.alpha += weight;
-    sums.y = fmaf(weight, yc, sums.y);
-    sums.u = fmaf(weight, uc, sums.u);
-    sums.v = fmaf(weight, vc, sums.v);
-    luma_out = yc;
-    return alpha8;
-}
-
-__device__ __forceinline__ void store2(unsigned char* row, int x, int width, unsigned first, unsigned second) {
+__device__ __forceinline__ void store2(unsigned char* row, int x, int width, unsigned value) {
     if (x + 1 < width)
-        *reinterpret_cast<unsigned short*>(row + x) = (unsigned short)(first | second << 8);
+        *reinterpret_cast<unsigned short*>(row + x) = (unsigned short)(value | value << 8);
     else
-        row[x] = (unsigned char)first;
+        row[x] = (unsigned char)value;
 }
 
 }  // namespace vrp

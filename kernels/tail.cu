@@ -95,7 +95,9 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     {
         const uint32_t b = shared_address(ws + b_row * TAIL_W0_ROW + b_group * 8);
         uint32_t a[3];
-        float sum[3][2][4] = {};
+        float sum[3][2][4] = {}, bias[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) bias[i] = p.bias[(i >> 1) * 8 + (lane & 3) * 2 + (i & 1)];
 #pragma unroll
         for (int t = 0; t < 3; ++t) {
             const int pixel = min((warp + t * 8) * 16 + (lane & 15), 323);
@@ -132,8 +134,8 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
 #pragma unroll
                 for (int j = 0; j < 2; ++j) {
                     const int c = j * 8 + (lane & 3) * 2;
-                    const float u = inside ? fmaxf(sum[t][j][r * 2] + p.bias[c], 0.f) : 0.f;
-                    const float v = inside ? fmaxf(sum[t][j][r * 2 + 1] + p.bias[c + 1], 0.f) : 0.f;
+                    const float u = inside ? fmaxf(sum[t][j][r * 2] + bias[j * 2], 0.f) : 0.f;
+                    const float v = inside ? fmaxf(sum[t][j][r * 2 + 1] + bias[j * 2 + 1], 0.f) : 0.f;
                     *reinterpret_cast<__half2*>(hs + pixel * TAIL_H_ROW + c) = __floats2half2_rn(fminf(u, 65504.f), fminf(v, 65504.f));
                 }
             }
@@ -157,8 +159,17 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
             mma_16x8x16(sum[t][1], af, bf[2], bf[3]);
         }
     }
-    const float* const bias = p.bias + 16;
-    const float* const matte = p.bias + 32;
+    // Read once: stores in between would have the compiler read them for every pixel.
+    float bias[4], matte[4][4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const int c = (i >> 1) * 8 + (lane & 3) * 2 + (i & 1);
+        bias[i] = p.bias[16 + c];
+#pragma unroll
+        for (int o = 0; o < 4; ++o) matte[o][i] = p.bias[32 + o * 16 + c];
+    }
+    const int o = lane & 3;
+    const float matte_bias = p.bias[96 + o];
 #pragma unroll
     for (int t = 0; t < 2; ++t)
 #pragma unroll
@@ -170,11 +181,10 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
             for (int j = 0; j < 2; ++j)
 #pragma unroll
                 for (int k = 0; k < 2; ++k) {
-                    const int c = j * 8 + (lane & 3) * 2 + k;
-                    const float v = fminf(fmaxf(sum[t][j][r * 2 + k] + bias[c], 0.f), 65504.f);
+                    const float v = fminf(fmaxf(sum[t][j][r * 2 + k] + bias[j * 2 + k], 0.f), 65504.f);
                     f[j * 2 + k] = v;
 #pragma unroll
-                    for (int o = 0; o < 4; ++o) part[o] = fmaf(matte[o * 16 + c], v, part[o]);
+                    for (int o = 0; o < 4; ++o) part[o] = fmaf(matte[o][j * 2 + k], v, part[o]);
                 }
             // The four threads of a pixel hold four channels each.
 #pragma unroll
@@ -187,8 +197,7 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
             __half* const hid = p.hid + at * p.hid_pitch + (lane & 3) * 2;
             *reinterpret_cast<__half2*>(hid) = __floats2half2_rn(f[0], f[1]);
             *reinterpret_cast<__half2*>(hid + 8) = __floats2half2_rn(f[2], f[3]);
-            const int o = lane & 3;
             const float mine = o == 0 ? part[0] : o == 1 ? part[1] : o == 2 ? part[2] : part[3];
-            p.mat[at * 4 + o] = mine + matte[64 + o];
+            p.mat[at * 4 + o] = mine + matte_bias;
         }
 }

@@ -35,6 +35,13 @@ impl From<Rect> for RectArgs {
     }
 }
 
+impl PictureArgs {
+    /// Bits below a code in its sample.
+    pub(super) fn shift(&self) -> i32 {
+        self.shift
+    }
+}
+
 impl gpu::Plain for super::bilinear::Tap {}
 
 /// What can be wrong with the arguments of a CUDA job.

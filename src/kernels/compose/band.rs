@@ -118,8 +118,9 @@ impl<T: Sample, S: Shade> Job<'_, T, S> {
                 if alpha8 == 0 {
                     continue;
                 }
-                let codes = self.from_rgb.codes(rgb).map(|c| c.clamp(0.0, 255.0));
+                let codes = self.from_rgb.codes(rgb);
                 alpha[x] = alpha8;
+                // The conversion clamps.
                 luma[x] = (codes[0] + threshold(self.depth, x, y) as f32 / 128.0) as u8;
                 sums[x / 2].add(alpha8, codes);
             }

@@ -15,7 +15,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Adds a visible pixel with its codes Y, U, V (0..=255, not rounded).
+    /// Adds a visible pixel with its codes Y, U, V, neither rounded nor clamped.
     #[inline]
     pub fn add(&mut self, alpha8: u8, codes: [f32; 3]) {
         let weight = f32::from(alpha8);
@@ -25,10 +25,11 @@ impl Sums {
         }
     }
 
-    /// The sums as integers, codes in 16ths.
+    /// The sums as integers, codes in 16ths; means are clamped to 0..=255.
     #[inline]
     pub fn finish(self) -> Cell {
-        let [y, u, v] = self.codes.map(|sum| (sum * 16.0 + 0.5) as u32);
+        let most = 255.0 * self.alpha;
+        let [y, u, v] = self.codes.map(|sum| (sum.max(0.0).min(most) * 16.0 + 0.5) as u32);
         Cell { alpha: self.alpha as u32, y, u, v }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::factors::Factors;
 use crate::frame::{Rect, Size};
 use crate::gpu::{Device, DeviceBuffer, Kernel, Stream};
 use crate::kernels::bilinear::enlarge;
@@ -20,24 +21,25 @@ struct Args {
     b: u64,
     taps: u64,
     planes: [u64; 5],
-    to_rgb: ToRgb,
-    from_rgb: FromRgb,
+    factors: Factors,
     eyes: [RectArgs; 2],
     pitches: [i32; 4],
     map_w: i32,
     map_h: i32,
     eye_count: i32,
     dither: i32,
+    code_bits: u32,
+    black: u32,
 }
-const _: () = assert!(size_of::<Args>() == 240);
+const _: () = assert!(size_of::<Args>() == 256);
 
-/// Cells that a block owns, and its shared memory: as in the kernel.
-const OWN_CELLS: [usize; 2] = [120, 40];
-const SHARED_BYTES: u32 = (40 + 4) * 128 * 16;
+/// Cells that a block owns, a thread to a column: as in the kernel.
+const OWN_CELLS: [usize; 2] = [128, 16];
 
 /// The job for frames of one size and layout, and maps of one size.
 pub struct ComposeJob {
-    kernels: [Kernel; 2],
+    /// For U and V side by side, then for planes; for samples of one byte, then of two.
+    kernels: [[Kernel; 2]; 2],
     taps: DeviceBuffer,
     eyes: Vec<Rect>,
     frame: Size,
@@ -57,8 +59,11 @@ impl ComposeJob {
         }
         let axes = eyes.iter().flat_map(|eye| [(map.width, eye.size.width), (map.height, eye.size.height)]);
         let taps: Vec<_> = axes.flat_map(|(from, to)| enlarge(from, to)).collect();
-        let kernel = |name| device.kernel(name, SHARED_BYTES);
-        let kernels = [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?];
+        let kernel = |name| device.kernel(name, 0);
+        let kernels = [
+            [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?],
+            [kernel("vrp_compose_planar_u8_u8")?, kernel("vrp_compose_planar_u16_u8")?],
+        ];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
         Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map })
     }
@@ -96,26 +101,32 @@ impl ComposeJob {
         for (to, &eye) in eyes.iter_mut().zip(&self.eyes) {
             *to = eye.into();
         }
+        let described = picture.args()?;
+        let from_rgb = FromRgb::new(matrix, range, 8);
         let args = Args {
-            picture: picture.args()?,
+            picture: described,
             a,
             b,
             taps: self.taps.address(),
             planes: std::array::from_fn(|plane| out.address(plane)),
-            to_rgb: ToRgb::new(matrix, range, picture.depth),
-            from_rgb: FromRgb::new(matrix, range, 8),
+            factors: Factors::new(&ToRgb::new(matrix, range, picture.depth), &from_rgb, described.shift()),
             eyes,
             pitches: [0, 1, 3, 4].map(|plane: usize| layouts[plane].pitch as i32),
             map_w: self.map.width as i32,
             map_h: self.map.height as i32,
             eye_count: self.eyes.len() as i32,
             dither: i32::from(picture.depth != 8),
+            code_bits: 0x1_0001 * (0xffff_u32 << described.shift() & 0xffff),
+            black: from_rgb.luma_offset as u32,
         };
         let cells = self.frame.chroma();
         let grid = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
-        let kernel = &self.kernels[picture.sample_bytes() - 1];
+        let bytes = picture.sample_bytes() as u64;
+        let [_, u, v] = picture.planes;
+        let joined = picture.chroma_step == 2 && v == u + bytes && u % (2 * bytes) == 0;
+        let kernel = &self.kernels[usize::from(!joined)][picture.sample_bytes() - 1];
         // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
         // result are ours, the rest is the caller's.
-        Ok(unsafe { kernel.launch(stream, grid.map(|n| n as u32), 256, &args) }?)
+        Ok(unsafe { kernel.launch(stream, grid.map(|n| n as u32), OWN_CELLS[0] as u32, &args) }?)
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! `up` is bilinear with half-pixel centres from the size of the maps to the size of the eye. It
 //! runs down the columns once per row of the eye, for all eight maps together, then along the row
-//! for each pixel. The slope multiplies RGB clamped to `[0, 1]`, which is what the network saw;
-//! the residual is added to the colour as it came, and the sum kept in gamut by [`settle`].
+//! for each pixel. The network saw RGB clamped to `[0, 1]`, so its result is worked out from that and
+//! clamped in turn; what the input was out of gamut by (codes of real video often are, because chroma
+//! is shared by four pixels) is added back, so that a pixel left alone keeps its codes.
 #![forbid(unsafe_code)]
 
-use super::{Pixel, Shade, settle};
+use super::{Pixel, Shade};
 use crate::frame::Rect;
 use crate::kernels::bilinear::{Tap, enlarge, mix};
 use crate::kernels::{Error, check};
@@ -74,9 +75,7 @@ impl<'a> Shade for Matte<'a> {
         let k: [f32; 8] = std::array::from_fn(|i| mix(left[i], right[i], tap.weight));
         let seen = rgb.map(|c| c.clamp(0.0, 1.0));
         let gray = (seen[0] + seen[1] + seen[2]) / 3.0;
-        Pixel {
-            rgb: std::array::from_fn(|c| settle(rgb[c] + (k[c] * seen[c] + k[4 + c]), rgb[c])),
-            alpha: k[3] * gray + k[7],
-        }
+        let changed = |c: usize| (seen[c] + (k[c] * seen[c] + k[4 + c])).clamp(0.0, 1.0);
+        Pixel { rgb: std::array::from_fn(|c| rgb[c] + (changed(c) - seen[c])), alpha: k[3] * gray + k[7] }
     }
 }

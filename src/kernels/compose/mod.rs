@@ -6,7 +6,8 @@
 //! it. `alpha8 = floor(255 * alpha + 1/2)`; a pixel is *visible* when that is not 0.
 //!
 //! Luma is coded per pixel, chroma per cell as the mean of its visible pixels weighted by `alpha8`:
-//! what cannot be seen gives no colour. Matrix and range stay as they are. 8-bit input is rounded;
+//! what cannot be seen gives no colour. Codes are clamped to 0..=255, means of a cell after their
+//! pixels are added up. Matrix and range stay as they are. 8-bit input is rounded;
 //! deeper input is dithered by a fixed 8x8 Bayer matrix of the position: `floor(code + (2 * bayer + 1) / 128)`.
 //!
 //! Where nothing is visible, so that edges and shared chroma stay clean and the rest costs nothing:
@@ -23,6 +24,7 @@
 mod band;
 mod cell;
 mod dither;
+mod factors;
 #[cfg(test)]
 mod golden;
 mod launch;

@@ -70,8 +70,8 @@ fn shade_exact(
     };
     let seen = rgb.map(|c| c.clamp(0.0, 1.0));
     let component = |c: usize| {
-        let changed = rgb[c] + up(&maps.a, c) * seen[c] + up(&maps.b, c);
-        changed.clamp(rgb[c].min(0.0), rgb[c].max(1.0))
+        let changed = seen[c] + up(&maps.a, c) * seen[c] + up(&maps.b, c);
+        changed.clamp(0.0, 1.0) + (rgb[c] - seen[c])
     };
     let alpha = up(&maps.a, 3) * (seen[0] + seen[1] + seen[2]) / 3.0 + up(&maps.b, 3);
     ([0, 1, 2].map(component), alpha.clamp(0.0, 1.0))
@@ -104,18 +104,29 @@ fn assert_follows_the_formula(picture: &Picture, eyes: &[Rect], maps: &Coefficie
             let rgb = rgb_f64(picture.colour, picture.depth, codes);
             let (rgb, alpha) = shade_exact(maps, index, eye.size, x - eye.x, y - eye.y, rgb);
             assert_code(alpha8, alpha * 255.0, 64, TOLERANCE, &format!("alpha {x},{y}"));
-            exact[y * width + x] = codes_f64(picture.colour, rgb).map(|c| c.clamp(0.0, 255.0));
+            exact[y * width + x] = codes_f64(picture.colour, rgb);
         }
     }
-    // Weighted mean of the visible pixels in cells x0..=x1, y0..=y1; `None` where there are none.
-    let mean = |x0: usize, x1: usize, y0: usize, y1: usize| {
+    // Alpha of a cell's pixels, and their codes times alpha, clamped together.
+    let cell = |cx: usize, cy: usize| {
         let (mut weight, mut sum) = (0.0, [0.0; 3]);
-        for y in 2 * y0..(2 * y1 + 2).min(height) {
-            for x in 2 * x0..(2 * x1 + 2).min(width) {
+        for y in 2 * cy..(2 * cy + 2).min(height) {
+            for x in 2 * cx..(2 * cx + 2).min(width) {
                 let alpha = f64::from(out.alpha.row(y)[x]);
                 weight += alpha;
                 (0..3).for_each(|c| sum[c] += alpha * exact[y * width + x][c]);
             }
+        }
+        (weight, sum.map(|s: f64| s.clamp(0.0, 255.0 * weight)))
+    };
+    // Weighted mean of the visible pixels in cells x0..=x1, y0..=y1; `None` where there are none.
+    let mean = |x0: usize, x1: usize, y0: usize, y1: usize| {
+        let (mut weight, mut sum) = (0.0, [0.0; 3]);
+        for (cell_weight, cell_sum) in
+            (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| (x, y))).map(|(x, y)| cell(x, y))
+        {
+            weight += cell_weight;
+            (0..3).for_each(|c| sum[c] += cell_sum[c]);
         }
         (weight > 0.0).then(|| sum.map(|s| s / weight))
     };

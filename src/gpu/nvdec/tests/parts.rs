@@ -264,3 +264,21 @@ fn vp9_pictures_are_shown_in_decoding_order() {
     assert_eq!(order.due_before(5), None, "shown, so it may be decoded anew");
     assert_eq!((order.due(0), order.due(0), order.due(0)), (Some((4, 167)), Some((4, 233)), None));
 }
+
+/// What the end of a decoding thread rests on: a bounded queue whose reader is gone keeps what is in it until its
+/// writer is gone, too.
+#[test]
+fn a_queue_gives_back_what_nobody_took_when_both_ends_are_gone() {
+    struct Lent(crossbeam_channel::Sender<()>);
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            drop(self.0.send(()));
+        }
+    }
+    let (way_back, back) = crossbeam_channel::unbounded();
+    let (out, messages) = crossbeam_channel::bounded(4);
+    (0..3).for_each(|_| assert!(out.send(Lent(way_back.clone())).is_ok()));
+    drop(messages);
+    drop(out);
+    assert_eq!(back.try_iter().count(), 3);
+}

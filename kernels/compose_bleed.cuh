@@ -1,0 +1,114 @@
+// The end of a block of the compose kernel where not all of its cells are visible: empty ones take the mean colour
+// of the 5x5 around them, for which cells around the block are shaded as far as needed.
+#pragma once
+#include "compose_tile.cuh"
+
+namespace vrp {
+
+// `count` bits from bit `from` of a row of words.
+__device__ __forceinline__ unsigned window(const unsigned* words, int size, int from, int count) {
+    const int word = from >> 5;
+    const unsigned next = word + 1 < size ? words[word + 1] : 0;
+    return __funnelshift_r(words[word], next, from & 31) & ((1u << count) - 1);
+}
+
+__device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
+    unsigned any = 0;
+#pragma unroll
+    for (int dy = 0; dy <= 2 * REACH; ++dy) any |= window(s.seen[row + dy], WORDS, column, 2 * REACH + 1);
+    return any;
+}
+
+// Gives empty cells of a block their colour and the block its activity. `mine` has a bit for each visible cell
+// of this thread's column, `own` for each that lies in the picture. Cells that take some work are listed
+// first, so that all threads share it.
+template <typename T>
+__device__ __noinline__ void bleed(const ComposeArgs& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
+    const int lane = threadIdx.x, warp = lane >> 5;
+    const int width = p.picture.width, height = p.picture.height, cells_w = (width + 1) / 2, cells_h = (height + 1) / 2;
+    if (lane < 2) s.listed[lane] = 0;
+    for (int row = 0; row < OWN_H; ++row) {
+        const unsigned solid = __ballot_sync(0xffffffffu, (mine | ~own) >> row & 1), seen = __ballot_sync(0xffffffffu, mine >> row & 1);
+        if ((lane & 31) == 0) s.solid[row][warp] = solid, s.seen[row + REACH][warp] = seen;
+    }
+    __syncthreads();
+    if (lane < ROWS) {
+        // The ring is two cells wide, so own cells begin at bit 2.
+        unsigned carried = 0;
+        for (int word = 0; word < WORDS; ++word) {
+            const unsigned bits = lane >= REACH && lane < REACH + OWN_H && word < WARPS ? s.seen[lane][word] : 0;
+            s.seen[lane][word] = bits << REACH | carried;
+            carried = bits >> (32 - REACH);
+        }
+    }
+    for (int i = lane; i < RING; i += OWN_W) {
+        int row, column;
+        if (i < 2 * REACH * COLUMNS) {
+            row = i / COLUMNS, column = i % COLUMNS;
+            if (row >= REACH) row += OWN_H;
+        } else {
+            const int rest = i - 2 * REACH * COLUMNS;
+            row = REACH + rest / (2 * REACH), column = rest % (2 * REACH);
+            if (column >= REACH) column += OWN_W;
+        }
+        // Needed where an empty cell of the block is within reach; own rows and columns count from REACH.
+        const int left = max(column - 2 * REACH, 0), count = min(column, OWN_W - 1) - left + 1;
+        unsigned empty = 0;
+        for (int r = max(row - 2 * REACH, 0); r <= min(row, OWN_H - 1); ++r) empty |= window(s.solid[r], WARPS, left, count) ^ ((1u << count) - 1);
+        if (!empty) continue;
+        const int x = cx0 + column - REACH, y = cy0 + row - REACH;
+        if (x >= 0 && x < cells_w && y >= 0 && y < cells_h)
+            s.list[atomicAdd(&s.listed[0], 1u)] = (unsigned short)(row << 8 | column);
+        else
+            s.cells[row].set(column, Cell{});
+    }
+    // What lies in the block but not in the picture is empty, too.
+    for (int row = 0; row < OWN_H; ++row)
+        if (!(own >> row & 1)) s.cells[row + REACH].set(lane + REACH, Cell{});
+    __syncthreads();
+    for (int i = lane; i < (int)s.listed[0]; i += OWN_W) {
+        const int row = s.list[i] >> 8, column = s.list[i] & 0xff;
+        const Cell cell = lone_cell<T>(p, cx0 + column - REACH, cy0 + row - REACH, false);
+        s.cells[row].set(column, cell);
+        if (cell_alpha(cell.luma)) atomicOr(&s.seen[row][column >> 5], 1u << (column & 31));
+    }
+    __syncthreads();
+    auto paint = [&](int row, int column, unsigned luma, unsigned u, unsigned v) {
+        const int x = cx0 + column, y = cy0 + row;
+        store2(p.y + (size_t)(2 * y) * p.y_pitch, x * 2, width, luma);
+        if (2 * y + 1 < height) store2(p.y + (size_t)(2 * y + 1) * p.y_pitch, x * 2, width, luma);
+        const size_t at = (size_t)y * p.chroma_pitch + x;
+        p.u[at] = (unsigned char)u;
+        p.v[at] = (unsigned char)v;
+    };
+    for (unsigned empty = own & ~mine; empty; empty &= empty - 1) {
+        const int row = __ffs(empty) - 1;
+        if (any_near(s, row, lane))
+            s.list[RING + atomicAdd(&s.listed[1], 1u)] = (unsigned short)(row << 8 | lane);
+        else
+            paint(row, lane, p.black, 128, 128);
+    }
+    __syncthreads();
+    for (int i = lane; i < (int)s.listed[1]; i += OWN_W) {
+        const int row = s.list[RING + i] >> 8, column = s.list[RING + i] & 0xff;
+        uint4 sum = make_uint4(0, 0, 0, 0);
+        for (int dy = 0; dy <= 2 * REACH; ++dy)
+#pragma unroll
+            for (int dx = 0; dx <= 2 * REACH; ++dx) {
+                const Cell c = s.cells[row + dy].get(column + dx);
+                sum.x += cell_alpha(c.luma), sum.y += c.luma >> 10, sum.z += c.u & 0x7fffff, sum.w += c.v & 0x7fffff;
+            }
+        const float scale = __fdividef(1.f / 128.f, (float)sum.x);
+        paint(row, column, mean_code(sum.y, sum.x, scale), mean_code(sum.z, sum.x, scale), mean_code(sum.w, sum.x, scale));
+    }
+    // A block of 8 x 8 cells is active where any is visible or within reach of one that is.
+    for (int i = lane; i < (OWN_W / 8) * (OWN_H / 8); i += OWN_W) {
+        const int bx = i % (OWN_W / 8), by = i / (OWN_W / 8), gx = cx0 / 8 + bx, gy = cy0 / 8 + by;
+        if (gx * 8 >= cells_w || gy * 8 >= cells_h) continue;
+        unsigned any = 0;
+        for (int row = by * 8; row < by * 8 + 8 + 2 * REACH; ++row) any |= window(s.seen[row], WORDS, bx * 8, 8 + 2 * REACH);
+        p.activity[(size_t)gy * p.activity_pitch + gx] = any ? 1 : 0;
+    }
+}
+
+}  // namespace vrp
