@@ -3,6 +3,8 @@
 
 use crate::pipeline::DeviceChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use super::bench_args::BenchArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Write a picture: input, matte and composite of a few frames beside each other
     Sheet(SheetArgs),
+    /// Measure each stage alone and the whole run, and say what limits it
+    Bench(BenchArgs),
     /// Weights of the matting network
     #[command(subcommand)]
     Model(ModelCommand),
@@ -129,7 +133,7 @@ pub struct RunArgs {
     pub report: Option<PathBuf>,
 }
 
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+pub(super) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     let ordinals = |list: &str| list.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>();
     match (text, text.strip_prefix("cuda:").map(ordinals)) {
         ("auto", _) => Ok(DeviceChoice::Auto),
@@ -147,7 +151,7 @@ fn is_a_set(ordinals: &[usize]) -> bool {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Segment(pub Option<Duration>);
 
-fn parse_segment(text: &str) -> Result<Segment, String> {
+pub(super) fn parse_segment(text: &str) -> Result<Segment, String> {
     if text == "off" {
         return Ok(Segment(None));
     }

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
+mod bench_args;
 mod interrupt;
 mod model;
 mod plan;
@@ -36,6 +38,7 @@ pub fn main() -> u8 {
         Command::Probe(args) => probe::probe(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Sheet(args) => sheet::sheet(&args),
+        Command::Bench(args) => bench::run_bench(&args),
         Command::Model(command) => model::model(&command),
     };
     match result {

@@ -1,7 +1,7 @@
 //! `vrpipe run`: options to settings, then the batch.
 #![forbid(unsafe_code)]
 
-use super::args::{AudioArg, LayoutArg, MatteArg, QualityArg, RunArgs};
+use super::args::{AudioArg, BenchArgs, LayoutArg, MatteArg, QualityArg, RunArgs};
 use super::{interrupt, progress};
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
@@ -53,41 +53,19 @@ pub(super) fn resolve(args: &RunArgs) -> Result<(Settings, Vec<Job>), Error> {
 }
 
 fn settings(args: &RunArgs) -> Result<Settings, Error> {
-    let matte = match args.matte {
-        MatteArg::Rvm => MatteChoice::Network {
-            model: args.model.clone(),
-            detail: args.ratio.map_or(Detail::Pixels(args.detail), Detail::Ratio),
-        },
-        MatteArg::Chroma => MatteChoice::Chroma {
-            colour: match args.key_colour.as_str() {
-                "auto" => None,
-                text => Some(text.parse::<KeyColour>().map_err(|e| Error::Usage(e.to_string()))?),
-            },
-        },
-    };
+    let network = (args.model.as_str(), args.ratio.map_or(Detail::Pixels(args.detail), Detail::Ratio));
     Ok(Settings {
-        matte,
+        matte: matte(args.matte, network, &args.key_colour)?,
         device: args.device.clone(),
-        packing: match args.layout {
-            LayoutArg::Auto => None,
-            LayoutArg::Mono => Some(Packing::Mono),
-            LayoutArg::Sbs => Some(Packing::SideBySide),
-            LayoutArg::Tb => Some(Packing::TopBottom),
-        },
-        quality: match args.quality {
-            QualityArg::Fast => Quality::Fast,
-            QualityArg::Balanced => Quality::Balanced,
-            QualityArg::Best => Quality::Best,
-        },
+        packing: packing(args.layout),
+        quality: quality(args.quality),
         crf: args.crf,
         audio: match args.audio {
             AudioArg::Auto => AudioChoice::Auto,
             AudioArg::Copy => AudioChoice::Copy,
             AudioArg::None => AudioChoice::None,
         },
-        threads: args
-            .threads
-            .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+        threads: threads(args.threads),
         stall: Duration::from_secs(args.stall.into()),
         overwrite: args.overwrite,
         segment: args.segment.0,
@@ -96,6 +74,59 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         retries: args.retries,
         temp_dir: args.temp_dir.clone(),
     })
+}
+
+/// The settings of a measurement: as a run's, where both have them.
+pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
+    Ok(Settings {
+        matte: matte(args.matte, (&args.model, Detail::Pixels(args.detail)), "auto")?,
+        device: args.device.clone(),
+        packing: packing(args.layout),
+        quality: quality(args.quality),
+        crf: args.crf,
+        audio: AudioChoice::None,
+        threads: threads(args.threads),
+        stall: super::STALL,
+        overwrite: true,
+        segment: args.segment.0,
+        warm_up: 32,
+        lanes: args.lanes.map(usize::from),
+        retries: 0,
+        temp_dir: args.temp_dir.clone(),
+    })
+}
+
+fn matte(how: MatteArg, (model, detail): (&str, Detail), key_colour: &str) -> Result<MatteChoice, Error> {
+    Ok(match how {
+        MatteArg::Rvm => MatteChoice::Network { model: model.to_owned(), detail },
+        MatteArg::Chroma => MatteChoice::Chroma {
+            colour: match key_colour {
+                "auto" => None,
+                text => Some(text.parse::<KeyColour>().map_err(|e| Error::Usage(e.to_string()))?),
+            },
+        },
+    })
+}
+
+fn packing(layout: LayoutArg) -> Option<Packing> {
+    match layout {
+        LayoutArg::Auto => None,
+        LayoutArg::Mono => Some(Packing::Mono),
+        LayoutArg::Sbs => Some(Packing::SideBySide),
+        LayoutArg::Tb => Some(Packing::TopBottom),
+    }
+}
+
+fn quality(quality: QualityArg) -> Quality {
+    match quality {
+        QualityArg::Fast => Quality::Fast,
+        QualityArg::Balanced => Quality::Balanced,
+        QualityArg::Best => Quality::Best,
+    }
+}
+
+fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 fn write_report(path: &Path, report: &RunReport) -> Result<(), Error> {

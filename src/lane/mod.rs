@@ -23,5 +23,5 @@ mod tests;
 pub use cpu::CpuLane;
 pub use encode::{Span, Totals};
 pub use error::Error;
-pub use gpu::{GpuLane, GpuMatte, GpuSource, HostFrame};
+pub use gpu::{GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame};
 pub use matte::Matte;

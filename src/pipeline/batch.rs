@@ -80,8 +80,21 @@ pub fn run_batch(
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<RunReport, Error> {
+    run_with(&SetUp::new(settings, Models::default())?, jobs, settings, observer, stop)
+}
+
+/// As [`run_batch`], on what is set up already.
+///
+/// # Errors
+/// As [`run_batch`].
+pub(super) fn run_with(
+    setup: &SetUp,
+    jobs: &[Job],
+    settings: &Settings,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<RunReport, Error> {
     let start = Instant::now();
-    let setup = SetUp::new(settings)?;
     let mut reports: Vec<Option<FileReport>> = Vec::new();
     let mut files = Vec::new();
     for (place, (job, surveyed)) in jobs.iter().zip(setup.survey_all(jobs, settings)).enumerate() {
@@ -145,8 +158,8 @@ pub(super) struct SetUp {
 
 impl SetUp {
     /// Opens the devices; reads the weights before the first file is opened: without them no file can be done.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
-        let (devices, models) = (Found::all(&settings.device)?, Models::default());
+    pub(super) fn new(settings: &Settings, models: Models) -> Result<Self, Error> {
+        let devices = Found::all(&settings.device)?;
         if let MatteChoice::Network { model, .. } = &settings.matte {
             models.get(model)?;
         }

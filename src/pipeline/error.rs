@@ -28,6 +28,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The kind whose exit code this is; that of a bug where there is none.
+    pub(super) fn of(code: u8) -> Self {
+        let all = [Self::Usage, Self::Input, Self::Device, Self::Output, Self::SetUp, Self::Interrupted];
+        all.into_iter().find(|fault| fault.exit_code() == code).unwrap_or(Self::Bug)
+    }
+
     /// The exit code of the program.
     pub fn exit_code(self) -> u8 {
         self as u8
@@ -195,6 +201,14 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The run of a measurement failed.
+    #[error("the whole run failed: {what}")]
+    Whole {
+        /// With what, all causes in a line.
+        what: String,
+        /// Whose fault that is.
+        fault: Fault,
+    },
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -250,6 +264,7 @@ impl Error {
             Self::Device { .. } | Self::GpuLane(_) | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
             Self::Nvdec { source, .. } => nvdec_fault(source),
             Self::Engine(_) => Fault::Bug,
+            Self::Whole { fault, .. } => *fault,
             Self::Interrupted => Fault::Interrupted,
         }
     }

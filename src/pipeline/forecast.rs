@@ -4,6 +4,7 @@
 use super::batch::SetUp;
 use super::current::{self, Output};
 use super::error::{Error, chain};
+use super::matting::Models;
 use super::plan::FilePlan;
 use super::plan::cost::{Cost, expected_seconds};
 use super::plan::lanes::{Lanes, Need};
@@ -59,7 +60,7 @@ pub struct FileForecast {
 /// # Errors
 /// As a run: weights that cannot be had, a device that was asked for and is not there.
 pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
-    let setup = SetUp::new(settings)?;
+    let setup = SetUp::new(settings, Models::default())?;
     let mut files = Vec::new();
     let mut work = Vec::new();
     for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {

@@ -7,11 +7,10 @@ use super::plan::MattePlan;
 use super::report::MatteReport;
 use super::settings::Detail;
 use crate::engine::cpu::CpuEngine;
-use crate::frame::{Matrix, Rect, Size};
+use crate::frame::{Colour, Matrix, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyParameters};
 use crate::kernels::sample;
 use crate::lane::{GpuMatte, Matte};
-use crate::media::VideoTrack;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
 use std::collections::HashMap;
@@ -25,6 +24,12 @@ pub struct Models {
 }
 
 impl Models {
+    /// These weights under `name`, whatever files there are.
+    pub fn with(name: &str, weights: Weights) -> Self {
+        let entry = (PathBuf::from(name), Arc::new(weights));
+        Self { loaded: Mutex::new(HashMap::from([(name.to_owned(), entry)])) }
+    }
+
     /// The weights called `name`, a file or a name to search for, and the file they came from.
     ///
     /// # Errors
@@ -68,7 +73,7 @@ pub fn matte_on_cpu(
     Ok(Matte::network(Box::new(engine), stage.ratio()))
 }
 
-/// The network on a GPU, for views `eyes`.
+/// The network on a GPU, for views `eyes` of frames of this size and colour.
 ///
 /// # Errors
 /// Weights that cannot be had, a stage that cannot be, a device that fails.
@@ -77,18 +82,22 @@ pub fn matte_on_gpu(
     model: &str,
     detail: Detail,
     models: &Models,
-    video: &VideoTrack,
+    (size, colour): (Size, Colour),
     eyes: &[Rect],
 ) -> Result<GpuMatte, Error> {
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
     let prepared = gpu.model(&weights, &stage, eyes.len())?;
-    let size = Size::new(stage.size().width, stage.size().height);
-    let small = sample::Stage { ratio: stage.ratio(), size };
-    GpuMatte::new(&gpu.device, &prepared, &small, video.size, eyes, video.colour).map_err(Error::GpuLane)
+    let seen = Size::new(stage.size().width, stage.size().height);
+    let small = sample::Stage { ratio: stage.ratio(), size: seen };
+    GpuMatte::new(&gpu.device, &prepared, &small, size, eyes, colour).map_err(Error::GpuLane)
 }
 
-fn stage(model: &str, detail: Detail, eyes: &[Rect]) -> Result<Stage, Error> {
+/// The size at which the network sees views `eyes`.
+///
+/// # Errors
+/// A stage that cannot be.
+pub fn stage(model: &str, detail: Detail, eyes: &[Rect]) -> Result<Stage, Error> {
     // Odd frames have one eye a column or row larger; all are seen at the size of the smallest.
     let eye = StageSize {
         height: eyes.iter().map(|eye| eye.size.height).min().unwrap_or(0),

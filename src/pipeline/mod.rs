@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod bench;
 mod current;
 mod device;
 mod error;

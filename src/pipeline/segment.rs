@@ -78,7 +78,8 @@ impl<'a> Worker<'a> {
         let eyes = layout.packing.eyes(video.size);
         let gear = match (self.found, matte) {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
-                let matte = matte_on_gpu(gpu, model, *detail, self.models, video, &eyes)?;
+                let matte =
+                    matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
                 Gear::Gpu { gpu, matte: Box::new(matte), frames: Vec::new() }
             }
             (_, matte) => {

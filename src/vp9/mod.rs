@@ -10,6 +10,7 @@
 //! encoder   one stream in          decoder   one stream out
 //! quality   the presets            pair      colour and alpha encoded at once, paired by pts
 //! activity  which blocks to code   alpha     the alpha encoder's thread
+//! half      one encoder of a pair, to be measured
 //! ```
 
 mod activity;
@@ -19,6 +20,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod ffi;
+mod half;
 pub mod header;
 mod pair;
 mod plane;
@@ -30,6 +32,7 @@ pub use decoder::{DecodedFrame, Decoder};
 pub use encoder::{EncodedPacket, Encoder, active_map_works};
 pub use error::Error;
 pub use ffi::library_version;
+pub use half::{Half, Stream};
 pub use pair::{EncodedPair, Pair, PairConfig, PairSource};
 pub use plane::{PlaneRef, Planes};
 pub use quality::Quality;

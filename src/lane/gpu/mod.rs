@@ -11,6 +11,7 @@
 mod host;
 mod matte;
 mod run;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -18,3 +19,4 @@ mod upload;
 pub use host::HostFrame;
 pub use matte::GpuMatte;
 pub use run::{GpuLane, GpuSource};
+pub use steps::GpuSteps;
