@@ -33,14 +33,13 @@ fn names(report: &Value) -> Vec<&str> {
 /// What holds for every report; `frames` is what the whole run wrote.
 fn check(report: &Value, frames: u64) {
     let number = |value: &Value| value.as_f64().unwrap();
-    let mut least = f64::INFINITY;
     for row in report["stages"].as_array().unwrap() {
         assert!(number(&row["fps"]) > 0.0 && row["frames"].as_u64().unwrap() > 0, "{row}");
         assert!(number(&row["p50_ms"]) <= number(&row["p99_ms"]), "{row}");
-        if !row["stage"].as_str().unwrap().contains(' ') {
+        // The demuxer has no clock of its own in a lane.
+        if row["stage"] != "demux" {
             let shares = row["busy_share"].as_f64().unwrap();
             assert!((0.0..=1.5).contains(&shares), "{row}");
-            least = least.min(number(&row["fps"]));
         }
     }
     let whole = &report["whole"];

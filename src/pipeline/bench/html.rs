@@ -31,14 +31,14 @@ pub fn page(report: &BenchReport) -> String {
     ));
     add(format!("<p>{}<br>Network {}; {}.<br>", escape(video), escape(device), escape(matte)));
     add(format!(
-        "Quality {}, {threads} CPU threads, {lanes} lanes, {:.0} % of the frame visible, vrpipe {}.</p>\n",
+        "Quality {}, {threads} CPU threads, lanes: {lanes}, {:.0} % of the frame visible, vrpipe {}.</p>\n",
         escape(quality),
         100.0 * report.visible_share,
         escape(&report.version)
     ));
     add(format!("<h2>Ceiling of each stage, frames/s (logarithmic)</h2>\n{}", bars(report)));
     add(format!(
-        "<h2>The whole run: {} frames in {:.1} s, {} frames/s with {} lanes</h2>\n",
+        "<h2>The whole run: {} frames in {:.1} s, {} frames/s, lanes: {}</h2>\n",
         whole.frames,
         whole.wall_seconds,
         number(whole.fps),
@@ -128,10 +128,10 @@ fn series(report: &BenchReport) -> Vec<(String, &'static str, Option<f64>, Line)
     let mut all =
         vec![("CPU cores busy".to_owned(), "", Some(report.threads as f64), line(&|s| Some(s.cpu_cores)))];
     // Frames of a second and a bit: between two samples only a few are written.
-    let written = samples.windows(7).filter_map(|window| {
-        let (first, last) = (window.first()?, window.last()?);
+    let written = (1..samples.len()).map(|place| {
+        let (first, last) = (&samples[place.saturating_sub(6)], &samples[place]);
         let frames = last.frames.saturating_sub(first.frames) as f64;
-        Some((last.at_s, frames / (last.at_s - first.at_s).max(1e-3)))
+        (last.at_s, frames / (last.at_s - first.at_s).max(1e-3))
     });
     all.push(("Frames written per second".to_owned(), "", None, written.collect()));
     let count = samples.iter().map(|sample| sample.gpus.len()).max().unwrap_or(0);

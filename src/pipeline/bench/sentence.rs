@@ -50,7 +50,8 @@ pub(super) fn number(value: f64) -> String {
     match value.abs() {
         v if v >= 99.95 => format!("{value:.0}"),
         v if v >= 0.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        v if v >= 0.0995 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
     }
 }
 
@@ -71,6 +72,12 @@ mod tests {
         let expected = "encoding on the CPU limits at 31.0 frames/s; next is decoding at 117, 3.8 times as much; \
             the whole run did 30.0, 97 % of that";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn numbers_have_the_places_they_deserve() {
+        let texts = [445.4, 31.0, 0.47, 0.0123, 0.0].map(number);
+        assert_eq!(texts, ["445", "31.0", "0.47", "0.0123", "0.0000"]);
     }
 
     #[test]

@@ -122,6 +122,12 @@ fn notes(scene: &Scene, options: &BenchOptions) -> Vec<String> {
     if scene.setup.devices.len() > 1 {
         notes.push("stages were measured on the first GPU; the whole run used all".to_owned());
     }
+    if let Some(plan) = scene.plan.as_ref().filter(|plan| plan.segments.len() > 1) {
+        let (segments, ahead) = (plan.segments.len(), scene.settings.warm_up);
+        notes.push(format!(
+            "the whole run mattes up to {ahead} frames more ahead of each of its {segments} segments"
+        ));
+    }
     notes.push("busy: share of the lanes' time in the whole run; of decoding, that it was waited for".into());
     notes
 }

@@ -9,7 +9,7 @@ pub fn table(report: &BenchReport) -> String {
     let BenchReport { input, video, device, matte, quality, threads, lanes, whole, .. } = report;
     let mut lines = vec![
         format!("{input}: {video}"),
-        format!("network {device}; {matte}; quality {quality}; {threads} CPU threads, {lanes} lanes"),
+        format!("network {device}; {matte}; quality {quality}; {threads} CPU threads, lanes: {lanes}"),
         format!("{:.0} % of the frame visible", 100.0 * report.visible_share),
         String::new(),
         format!(
@@ -40,7 +40,7 @@ pub fn table(report: &BenchReport) -> String {
         .collect();
     lines.push(String::new());
     lines.push(format!(
-        "whole run: {} frames in {:.1} s with {} lanes: {} frames/s, {:.1} MB",
+        "whole run: {} frames in {:.1} s, lanes: {}; {} frames/s, {:.1} MB",
         whole.frames,
         whole.wall_seconds,
         whole.lanes,
@@ -50,6 +50,12 @@ pub fn table(report: &BenchReport) -> String {
     lines.push(format!("  of the lanes' time: {}", clocks.join(", ")));
     lines.extend(threads_line(report));
     lines.extend(gpu_lines(report));
+    let sampling = &whole.sampling;
+    let (taken, cpu) = (sampling.samples.len(), sampling.cpu_seconds);
+    lines.push(format!(
+        "  watched {taken} times, which took {:.2} s, {cpu:.2} s of CPU time",
+        sampling.seconds
+    ));
     lines.push(String::new());
     lines.push(report.limit.clone());
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
