@@ -80,7 +80,7 @@ fn decoded(scene: &Scene, gpu: &Gpu, mut decoder: nvdec::Decoder) -> Result<Vec<
     let mut pictures = Vec::new();
     while pictures.len() < PICTURES {
         let Some(mut surface) = decoder.next_surface().map_err(failed)? else { break };
-        pictures.push(surface.to_picture(&stream, scene.colour).map_err(|source| failed(source.into()))?);
+        pictures.push(surface.to_picture(&stream, scene.colour).map_err(failed)?);
     }
     if pictures.is_empty() { Err(Error::NoFrames { path: scene.name() }) } else { Ok(pictures) }
 }

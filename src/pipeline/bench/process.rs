@@ -36,9 +36,8 @@ struct Task {
 impl CpuTimes {
     /// Begins now: what was used before does not count.
     pub(super) fn new() -> Self {
-        let mut times = Self::default();
-        times.seen = tasks().into_iter().map(|task| (task.id, task.ticks)).collect();
-        times
+        let seen = tasks().into_iter().map(|task| (task.id, task.ticks)).collect();
+        Self { seen, ..Self::default() }
     }
 
     /// Looks again; CPU seconds used since the last time.

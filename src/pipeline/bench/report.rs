@@ -201,7 +201,7 @@ pub(super) mod fixture {
     pub fn report(stages: Vec<StageRow>) -> BenchReport {
         let gpu = GpuSample { name: "a <GPU> & more".into(), sm_percent: Some(40), ..GpuSample::default() };
         let sample = |at: u32| Sample {
-            at_s: f64::from(at) * 0.2,
+            at_s: f64::from(at) * 0.25,
             frames: u64::from(at) * 6,
             cpu_cores: f64::from(at % 4),
             gpus: vec![gpu.clone()],
