@@ -272,7 +272,7 @@ fn a_queue_gives_back_what_nobody_took_when_both_ends_are_gone() {
     struct Lent(crossbeam_channel::Sender<()>);
     impl Drop for Lent {
         fn drop(&mut self) {
-            drop(self.0.send(()));
+            let _ = self.0.send(());
         }
     }
     let (way_back, back) = crossbeam_channel::unbounded();
