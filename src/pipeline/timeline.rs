@@ -147,6 +147,6 @@ mod tests {
         let time_base = TimeBase::new(1, 3000).unwrap();
         let mut line = Timeline { time_base, shift_ticks: Some(shift(-30)), rising: Rising::default() };
         assert_eq!([-30, -29, -27, 0].map(|pts| line.ms(pts)), [0, 1, 2, 10]);
-        assert_eq!(line.rising().moved, 1, "-29 falls on 0, and is moved; -27 falls on 1, and is too");
+        assert_eq!(line.rising().moved, 2, "-29 falls on 0, and is moved; -27 falls on 1, and is too");
     }
 }
