@@ -1,7 +1,7 @@
 //! Links libopus statically, so that the binary needs no package of it where it runs.
 //!
 //! No shim and no headers: its types are opaque and its constants are promised not to change (the
-//! same from 1.1 on), so `sound/opus/ffi.rs` declares the few functions itself.
+//! same from 1.1 on), so `src/sound/ffi.rs` declares the few functions itself.
 
 use crate::library::Library;
 
