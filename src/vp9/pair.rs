@@ -8,7 +8,7 @@
 //! Both encoders get the same frames, the same forced key frames and no others, and a colour key
 //! frame without an alpha key frame is an error: a player seeks to colour key frames and starts a
 //! fresh alpha decoder there. A frame is shared, not copied: it is let go before its pair comes out,
-//! and at most [`QUEUE_FRAMES`] + 1 frames that have been given are still held.
+//! and at most [`super::QUEUE_FRAMES`] + 1 frames that have been given are still held.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
