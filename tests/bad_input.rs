@@ -52,6 +52,10 @@ fn files_that_are_no_video() {
     refused(&text, &["notes.mp4"]);
     refused(&folder.path().join("absent.mp4"), &["absent.mp4", "No such file"]);
     refused(Path::new("/dev/null"), &["/dev/null", "not a regular file"]);
+    // Opening a pipe would wait for its writer, who never comes.
+    let pipe = folder.path().join("pipe.mp4");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    refused(&pipe, &["pipe.mp4", "not a regular file"]);
 }
 
 #[test]

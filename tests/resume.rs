@@ -149,6 +149,22 @@ fn a_drained_run_goes_on_and_other_settings_begin_anew() {
 }
 
 #[test]
+fn an_output_that_was_cut_off_is_not_taken_for_whole() {
+    let Some(clip) = clip("an_output_that_was_cut_off_is_not_taken_for_whole") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.webm");
+    done(&mut run(&clip, &out, &[]));
+    let link = folder.path().join("link.webm");
+    std::os::unix::fs::symlink(&out, &link).unwrap();
+    assert!(done(&mut run(&clip, &link, &[])).contains("complete and current"));
+    let file = fs::OpenOptions::new().write(true).open(&out).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let (result, stderr) = support::output(&mut run(&clip, &out, &[]));
+    assert_eq!(result.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("no whole WebM file") && stderr.contains("--overwrite"), "{stderr}");
+}
+
+#[test]
 fn what_was_made_with_other_settings_is_not_used() {
     let Some(clip) = clip("what_was_made_with_other_settings_is_not_used") else { return };
     let folder = tempfile::tempdir().unwrap();

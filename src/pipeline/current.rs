@@ -20,35 +20,31 @@ pub(super) enum Output {
         bytes: u64,
     },
     /// It is something else, in words.
-    Other(&'static str),
+    Other(String),
 }
 
-/// Looks at an output. An output has its name only when it is complete, so its header tells enough.
+/// Looks at an output. An output has its name only when it is complete, so its header tells enough; the reader
+/// refuses a copy that ends before its Segment does.
 pub(super) fn state(path: &Path, plan: &FilePlan) -> Output {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Output::Absent };
-    let reader = File::open(path).ok().and_then(|file| Reader::open(file).ok());
-    let Some(reader) = reader else { return Output::Other("it is no WebM file") };
-    let header = reader.header();
-    let made = header.tags.iter().find(|(name, _)| name == IDENTITY_TAG);
-    match made {
-        None => Output::Other("it was not made by this program"),
-        Some((_, name)) if *name != plan.identity.name() => {
-            Output::Other("it was made of another source or with other settings")
-        }
-        // A copy that was cut off has the header of a whole one.
-        Some(_)
-            if header
-                .segment
-                .size_bytes
-                .is_none_or(|size| end(header.segment.at_byte, size) > metadata.len()) =>
-        {
-            Output::Other("it is cut off")
+    let Ok(metadata) = std::fs::metadata(path) else { return Output::Absent };
+    let other = |why: &str| Output::Other(why.to_owned());
+    if !metadata.is_file() {
+        // Not opened: a pipe would wait for its writer.
+        return other("it is not a regular file");
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return Output::Other(format!("it cannot be opened: {error}")),
+    };
+    let reader = match Reader::open(file) {
+        Ok(reader) => reader,
+        Err(error) => return Output::Other(format!("it is no whole WebM file: {error}")),
+    };
+    match reader.header().tags.iter().find(|(name, _)| name == IDENTITY_TAG) {
+        None => other("it was not made by this program"),
+        Some((_, name)) if *name != plan.work_name => {
+            other("it was made of another source or with other settings")
         }
         Some(_) => Output::Current { frames: plan.frames.unwrap_or(0), bytes: metadata.len() },
     }
-}
-
-/// At least where the Segment ends.
-fn end(at_byte: u64, size: u64) -> u64 {
-    at_byte.saturating_add(size)
 }

@@ -145,7 +145,7 @@ pub enum Error {
         /// The output.
         path: PathBuf,
         /// Why it is not what would be made.
-        why: &'static str,
+        why: String,
     },
     /// The output cannot be created, synced or renamed.
     #[error("{}", path.display())]

@@ -32,9 +32,10 @@ pub(super) const KEY_INTERVAL_SECONDS: i64 = 4;
 pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) -> Result<FilePlan, Error> {
     let path = &job.input;
     let opening = |source| Error::Open { path: path.clone(), source };
-    let identified = SourceIdentity::of(path);
+    // Opened first: that refuses what is no regular file, and reading from a pipe would wait for its writer.
     let input = open_input(path, settings.packing)?;
-    let source = identified.map_err(|source| Error::Unreadable { path: path.clone(), source })?;
+    let source =
+        SourceIdentity::of(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
     let mut notes = input.notes.clone();
     let index = match Source::open(path).and_then(Source::index) {
         Ok(index) => Some(index),
@@ -55,7 +56,9 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let segments = match &index {
         Some(index) => {
             let length = settings.segment.map(|length| ticks(length, video.time_base.seconds()));
-            let warm_up = settings.warm_up;
+            // A key looks at each picture by itself.
+            let has_state = matches!(settings.matte, MatteChoice::Network { .. });
+            let warm_up = if has_state { settings.warm_up } else { 0 };
             cut(index, &Cut { length, warm_up, shown: shown.clone(), key_interval })
         }
         None => vec![whole(shown.clone(), input.expected_frames.unwrap_or(0), key_interval)],
@@ -71,10 +74,11 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     }
     let eyes = layout.packing.eyes(video.size);
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    let mut named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
-    let described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
-    named.insert("sound".to_owned(), described.join("; "));
+    let named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
     let identity = Identity::new(source, named, &segments);
+    // Segments have no sound: those that are finished are good for whatever becomes of it.
+    let described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
+    let work_name = identity.name(&described.join("; "));
     Ok(FilePlan {
         job: job.clone(),
         container,
@@ -87,6 +91,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         frames,
         segments,
         identity,
+        work_name,
         notes,
     })
 }

@@ -117,7 +117,7 @@ pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
         expected_key_frames: key_frames,
         title: None,
         writing_app: concat!("vrpipe ", env!("CARGO_PKG_VERSION")).to_owned(),
-        tags: vec![(IDENTITY_TAG.to_owned(), plan.identity.name())],
+        tags: vec![(IDENTITY_TAG.to_owned(), plan.work_name.clone())],
     }
 }
 

@@ -33,8 +33,10 @@ pub struct FilePlan {
     pub frames: Option<u64>,
     /// The segments, in order; at least one.
     pub segments: Vec<Segment>,
-    /// What the bytes of the output depend on.
+    /// What the bytes of the segments depend on.
     pub identity: Identity,
+    /// Name of all that the bytes of the output depend on: the identity and the sound.
+    pub work_name: String,
     /// What the user should know.
     pub notes: Vec<String>,
 }

@@ -122,6 +122,8 @@ impl Board {
         file.at_work -= 1;
         let consequence = match outcome {
             Outcome::Done => Consequence::None,
+            // Another segment has failed for good meanwhile: nothing of the file is done any more.
+            _ if file.failed => Consequence::None,
             Outcome::Stopped => {
                 file.waiting.push_front(segment);
                 Consequence::None
@@ -190,6 +192,16 @@ mod tests {
         );
         assert_eq!(board.give(1, 0, Outcome::Hopeless), Consequence::FileFailed, "no second attempt");
         assert_eq!((take(), take()), (Some(Task::End { file: 1, failed: true }), None));
+    }
+
+    #[test]
+    fn a_file_that_has_failed_tries_nothing_again() {
+        let board = Board::new(vec![(vec![0, 1], 2)], 5);
+        let take = || board.take(|| false);
+        assert_eq!((take(), take()), (segment(0, 0), segment(0, 1)));
+        assert_eq!(board.give(0, 0, Outcome::Hopeless), Consequence::FileFailed);
+        assert_eq!(board.give(0, 1, Outcome::Failed), Consequence::None);
+        assert_eq!((take(), take()), (Some(Task::End { file: 0, failed: true }), None));
     }
 
     #[test]

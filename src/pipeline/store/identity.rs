@@ -74,8 +74,9 @@ impl Identity {
         Self { source, settings, segments_sha256: hex(&hash.finalize()) }
     }
 
-    /// A name for the work, the same for a copy of the source: what an output says it is.
-    pub fn name(&self) -> String {
+    /// A name for the work, with this `sound` beside it; the same for a copy of the source: what an output says
+    /// it is.
+    pub fn name(&self, sound: &str) -> String {
         let mut hash = Sha256::new();
         hash.update(self.source.bytes.to_le_bytes());
         for text in [&self.source.ends_sha256, &self.segments_sha256] {
@@ -84,6 +85,7 @@ impl Identity {
         for (name, value) in &self.settings {
             hash.update(format!("\n{name}={value}").as_bytes());
         }
+        hash.update(format!("\nsound={sound}").as_bytes());
         hex(&hash.finalize())
     }
 
@@ -144,7 +146,8 @@ mod tests {
             new.difference(&old).unwrap(),
             "crf was 30 and is not set; detail was not set and is 512; quality was fast and is best"
         );
-        assert_ne!(new.name(), old.name());
+        assert_ne!(new.name(""), old.name(""));
+        assert_ne!(old.name("copied"), old.name(""));
 
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() = 8;
@@ -152,7 +155,7 @@ mod tests {
         let changed = SourceIdentity::of(&path).unwrap();
         let other = identity(&changed, &[("quality", "fast"), ("crf", "30")]);
         assert_eq!(other.difference(&old).unwrap(), "the source holds other bytes");
-        assert_ne!(other.name(), old.name());
+        assert_ne!(other.name(""), old.name(""));
     }
 
     #[test]
@@ -160,7 +163,7 @@ mod tests {
         let source = SourceIdentity { bytes: 5, modified_ns: 1, ends_sha256: "ab".to_owned() };
         let copy = SourceIdentity { modified_ns: 2, ..source.clone() };
         let [a, b] = [source, copy].map(|s| identity(&s, &[]));
-        assert_eq!(a.name(), b.name());
+        assert_eq!(a.name(""), b.name(""));
         assert!(b.difference(&a).unwrap().contains("copied"));
     }
 }
