@@ -4,10 +4,12 @@
 // taps     per eye: its columns, then its rows   out   8-bit Y, U, V, alpha; activity per 16 x 16 pixels
 //
 // A thread owns a column of OWN_H cells of 2x2 pixels and walks down it: horizontal interpolation of the maps is
-// done anew only where their row changes, so a pixel costs eight multiplications for its eight coefficients.
+// done anew only where their row changes, so a pixel costs eight multiplications for its eight coefficients, and six
+// where alpha is 1 between all of the maps' pixels around it.
 // What is shaded is kept in shared memory as sums. Where every cell of a block is visible that is all. Else the
 // cells around the block are shaded too as far as empty ones need them, and those take the mean of 5x5 cells.
-// Blocks that can show nothing are told by the maps alone, and only filled.
+// Blocks that can show nothing are told by the maps alone, and only filled. Cells at the edge of an eye, and all where
+// the maps are too fine for shared memory, are shaded one by one.
 // Bytes per pixel: 1.5 or 3 read, 2.5 written.
 // Tolerance: one code where a value falls on a rounding boundary (multiplications and additions are fused here).
 #include "compose_bleed.cuh"
@@ -177,10 +179,9 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
 
 }  // namespace vrp
 
-// Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers and shared
-// memory for five. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel, at least SHARED_LIST.
+// Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers for four. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel, at least SHARED_LIST.
 #define VRP_COMPOSE(NAME, T, JOINED)                                                                                                   \
-    extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 5) NAME(const __grid_constant__ vrp::ComposeArgs p) { \
+    extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 4) NAME(const __grid_constant__ vrp::ComposeArgs p) { \
         vrp::compose<T, JOINED>(p);                                                                                                    \
     }
 VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, true)

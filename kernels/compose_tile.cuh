@@ -105,7 +105,10 @@ __device__ __forceinline__ bool stage_maps(const ComposeArgs& p, Shared& s, int 
         const Staged seen = see_maps(p, e, cx0, cy0);
         if (seen.eye < 0) continue;
         const int pixels = seen.width * seen.height;
-        const bool keep = staged.eye < 0 && pixels <= p.map_room;
+        // Not for an eye that only the ring sees.
+        const Rect eye = p.eyes[e];
+        const bool owned = cx0 * 2 < eye.x + eye.width && (cx0 + OWN_W) * 2 > eye.x && cy0 * 2 < eye.y + eye.height && (cy0 + OWN_H) * 2 > eye.y;
+        const bool keep = staged.eye < 0 && owned && pixels <= p.map_room;
         if (keep) staged = seen;
         int row = threadIdx.x / seen.width, column = threadIdx.x - row * seen.width;
         const int rows = OWN_W / seen.width, columns = OWN_W - rows * seen.width;

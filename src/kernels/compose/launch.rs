@@ -50,7 +50,8 @@ const MAP_BYTES: usize = 32;
 
 /// Pixels of the maps that a block and its ring see at most.
 fn map_room(eyes: &[Rect], map: Size) -> usize {
-    let span = |cells: usize, map: usize, eye: usize| (2 * (cells + 2 * REACH) * map).div_ceil(eye.max(1)) + 2;
+    let span =
+        |cells: usize, map: usize, eye: usize| (2 * (cells + 2 * REACH) * map).div_ceil(eye.max(1)) + 2;
     let of = |eye: &Rect| {
         let columns = span(OWN_CELLS[0], map.width, eye.size.width).min(map.width + 1);
         columns * span(OWN_CELLS[1], map.height, eye.size.height).min(map.height + 1)
