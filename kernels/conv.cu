@@ -130,6 +130,7 @@ struct Conv {
             if (step_begin + s < step_end) fetch(step_begin + s, s);
             copy_commit();
         }
+        prefetch_next(p);
 
         const int warp_m = (warp % WARPS_M) * WARP_M, warp_n = (warp / WARPS_M) * WARP_N;
         const int a_row = warp_m + (lane & 15), a_group = lane >> 4;
@@ -186,13 +187,16 @@ struct Conv {
 
 }  // namespace vrp
 
-// Name: tile of pixels x tile of channels x step. Threads and stages are mirrored in tile.rs. The last number is
+// Name: tile of pixels x tile of channels x step, then warps if not 8 (or 4, of the smallest). Threads and stages are mirrored in tile.rs. The last number is
 // how many blocks a multiprocessor should hold at once: latency is hidden by warps of other blocks.
 #define VRP_CONV(NAME, M, N, K, WARPS_M, WARPS_N, STAGES, BLOCKS)                                         \
     extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, BLOCKS) NAME(vrp::ConvArgs p) { \
         vrp::Conv<M, N, K, WARPS_M, WARPS_N, STAGES>::run(p);                                        \
     }
 VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3, 1)
+VRP_CONV(vrp_conv_128x128x64_16, 128, 128, 64, 4, 2, 3, 1)
+VRP_CONV(vrp_conv_128x64x64_16, 128, 64, 64, 4, 2, 4, 1)
+VRP_CONV(vrp_conv_64x64x64_16, 64, 64, 64, 2, 4, 5, 1)
 VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3, 1)
 VRP_CONV(vrp_conv_128x64x32, 128, 64, 32, 2, 2, 4, 2)
 VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3, 2)

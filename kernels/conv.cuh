@@ -24,6 +24,8 @@ struct ConvArgs {
     float* z;                 // as state
     float* partial;           // [splits, tiles, tile_m * tile_n] sums, when splits > 1
     unsigned* counters;       // [tiles], zero before and after
+    const unsigned char* next_w;  // weights of the next convolution, or null
+    long long next_bytes;
     int x_pitch, y0_pitch, y1_pitch, residual_pitch;
     int split_channel, gru_channels;
     int in_h, in_w, out_h, out_w;
@@ -31,7 +33,19 @@ struct ConvArgs {
     int kernel, stride, pad, dilation;
     int act, mode, splits, images;
 };
-static_assert(sizeof(ConvArgs) == 184, "mirrored in src/engine/native/conv.rs");
+static_assert(sizeof(ConvArgs) == 200, "mirrored in src/engine/native/conv.rs");
+
+// Asks for the next convolution's weights: all of a network's are more than the second cache keeps, and a launch whose
+// blocks go through theirs in step waits for each part of them anew. A block asks for its share.
+__device__ __forceinline__ void prefetch_next(const ConvArgs& p) {
+    if (!p.next_w) return;
+    const unsigned blocks = gridDim.x * gridDim.y * gridDim.z, block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    constexpr unsigned LINE = 128;
+    const unsigned lines = (unsigned)(p.next_bytes / LINE), share = (lines + blocks - 1) / blocks;
+    const unsigned past = min(lines, (block + 1) * share);
+    for (unsigned i = block * share + threadIdx.x; i < past; i += blockDim.x)
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(p.next_w + (size_t)i * LINE));
+}
 
 // One group of eight output channels of one pixel, counted over all images: everything after the sum.
 __device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, size_t at, int channel, const float (&bias)[8], const Half8& residual, float (&v)[8]) {

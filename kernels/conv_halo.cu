@@ -97,6 +97,7 @@ struct HaloConv {
             if (begin + s < end) fetch(begin + s, s);
             copy_commit();
         }
+        prefetch_next(p);
 
         const int warp_row = (warp % WARPS_M) * MI, warp_n = (warp / WARPS_M) * (TILE_N / WARPS_N);
         int a_at[3];
@@ -149,7 +150,7 @@ struct HaloConv {
 
 }  // namespace vrp
 
-// Name: pixels x channels. Threads and stages are mirrored in tile.rs.
+// Name: pixels x channels, then stages if not 2, or 16 warps. Threads and stages are mirrored in tile.rs.
 #define VRP_HALO(NAME, H, N, WARPS_M, WARPS_N, STAGES, BLOCKS)                                           \
     extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, BLOCKS) NAME(vrp::ConvArgs p) { \
         vrp::HaloConv<H, N, WARPS_M, WARPS_N, STAGES>::run(p);                                           \
@@ -161,6 +162,9 @@ VRP_HALO(vrp_halo_128x64, 8, 64, 2, 2, 2, 2)
 VRP_HALO(vrp_halo_128x64_3, 8, 64, 2, 2, 3, 1)
 VRP_HALO(vrp_halo_128x32, 8, 32, 4, 1, 2, 3)
 VRP_HALO(vrp_halo_128x16, 8, 16, 4, 1, 2, 4)
+VRP_HALO(vrp_halo_256x32_16, 16, 32, 8, 1, 2, 1)
+VRP_HALO(vrp_halo_128x64_16, 8, 64, 4, 2, 3, 1)
+VRP_HALO(vrp_halo_64x64_16, 4, 64, 4, 2, 3, 1)
 VRP_HALO(vrp_halo_64x64, 4, 64, 2, 2, 2, 2)
 VRP_HALO(vrp_halo_64x64_3, 4, 64, 2, 2, 3, 1)
 VRP_HALO(vrp_halo_64x32, 4, 32, 2, 1, 2, 4)

@@ -17,6 +17,8 @@ pub struct ConvArgs {
     pub z: u64,
     pub partial: u64,
     pub counters: u64,
+    pub next_w: u64,
+    pub next_bytes: i64,
     pub x_pitch: i32,
     pub y0_pitch: i32,
     pub y1_pitch: i32,
@@ -163,7 +165,7 @@ pub struct GuidedArgs {
 }
 
 const _: () = {
-    assert!(size_of::<ConvArgs>() == 184);
+    assert!(size_of::<ConvArgs>() == 200);
     assert!(size_of::<DepthwiseArgs>() == 72);
     assert!(size_of::<SumsArgs>() == 32);
     assert!(size_of::<GateArgs>() == 64);

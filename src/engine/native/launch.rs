@@ -135,6 +135,23 @@ impl Launch {
     }
 }
 
+/// Tells each convolution which weights come next, the last those of the first: they are on their way into the
+/// cache when their launch begins.
+pub fn announce_weights(launches: &mut [Launch]) {
+    let weights = |launch: &Launch| match &launch.args {
+        Args::Conv(conv) => Some((conv.w, 2 * i64::from(conv.cout) * i64::from(conv.k_padded))),
+        _ => None,
+    };
+    let mut next = launches.iter().find_map(weights);
+    for launch in launches.iter_mut().rev() {
+        let own = weights(launch);
+        if let (Args::Conv(conv), Some((address, bytes))) = (&mut launch.args, next) {
+            (conv.next_w, conv.next_bytes) = (address, bytes);
+            next = own;
+        }
+    }
+}
+
 impl Args {
     fn address(&self) -> *const c_void {
         match self {
@@ -340,6 +357,8 @@ fn resolve_conv(kernels: &Kernels, bindings: &Bindings<'_>, conv: &ConvStep, til
         z: buffer(z),
         partial: bindings.partial.0,
         counters: bindings.partial.1,
+        next_w: 0,
+        next_bytes: 0,
         x_pitch: conv.x.pitch as i32,
         y0_pitch: conv.y.pitch as i32,
         y1_pitch: second.pitch as i32,

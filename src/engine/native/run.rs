@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::launch::{Launch, resolve};
+use super::launch::{Launch, announce_weights, resolve};
 use super::model::{Memory, Model};
 use super::plan::{BufferId, StatePort};
 use crate::engine::{Engine, Error};
@@ -34,11 +34,12 @@ impl NativeEngine {
     pub fn new(model: &Arc<Model>) -> Result<Self, Error> {
         let memory = model.allocate()?;
         let stream = Stream::new(model.device())?;
-        let launches = {
+        let mut launches = {
             let bindings = model.bindings(&memory);
             let steps = model.plan.steps.iter().zip(&model.tiles);
             steps.map(|(step, &tile)| resolve(&model.kernels, &bindings, step, tile)).collect::<Vec<_>>()
         };
+        announce_weights(&mut launches);
         let graph = stream.capture::<Error>(|stream| {
             for launch in &launches {
                 // SAFETY: the engine keeps memory and model as long as the graph; steps run in order.

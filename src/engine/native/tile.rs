@@ -49,8 +49,11 @@ const HALO_COLUMNS: usize = 16;
 const HALO_PITCH: usize = 24;
 
 /// The instances, as at the end of `kernels/conv.cu` and `kernels/conv_halo.cu`.
-pub const TILES: [Tile; 20] = [
+pub const TILES: [Tile; 26] = [
     tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
+    tile("vrp_conv_128x128x64_16", (128, 128, 64), 512, 3),
+    tile("vrp_conv_128x64x64_16", (128, 64, 64), 512, 4),
+    tile("vrp_conv_64x64x64_16", (64, 64, 64), 512, 5),
     tile("vrp_conv_128x64x64", (128, 64, 64), 256, 3),
     tile("vrp_conv_128x64x32", (128, 64, 32), 256, 4),
     tile("vrp_conv_64x64x64", (64, 64, 64), 256, 3),
@@ -66,6 +69,9 @@ pub const TILES: [Tile; 20] = [
     halo("vrp_halo_128x64_3", (128, 64), 256, 3),
     halo("vrp_halo_128x32", (128, 32), 256, 2),
     halo("vrp_halo_128x16", (128, 16), 256, 2),
+    halo("vrp_halo_256x32_16", (256, 32), 512, 2),
+    halo("vrp_halo_128x64_16", (128, 64), 512, 3),
+    halo("vrp_halo_64x64_16", (64, 64), 512, 3),
     halo("vrp_halo_64x64", (64, 64), 256, 2),
     halo("vrp_halo_64x64_3", (64, 64), 256, 3),
     halo("vrp_halo_64x32", (64, 32), 128, 2),
