@@ -1,4 +1,5 @@
-//! Stage clocks: how long each stage of a run was at work, and how many frames it did.
+//! Stage clocks: how long each stage of a run was at work, and how many frames it did. Gauges: how full the
+//! queues between stages were.
 //!
 //! A clock is shared by reference between threads; adding to it is one relaxed atomic. The sums
 //! say which stage limits a run: the one whose busy share is nearest to 1.
@@ -47,6 +48,40 @@ pub struct StageTime {
     pub items: u64,
 }
 
+/// How many frames wait in a queue, seen each time that one is asked for.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    looks: AtomicU64,
+    sum: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Gauge {
+    /// Notes that `depth` frames wait.
+    pub fn see(&self, depth: usize) {
+        let depth = depth as u64;
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(depth, Ordering::Relaxed);
+        self.most.fetch_max(depth, Ordering::Relaxed);
+    }
+
+    /// What was seen so far; `None` before the first look.
+    pub fn read(&self) -> Option<Depth> {
+        let looks = self.looks.load(Ordering::Relaxed);
+        let mean = self.sum.load(Ordering::Relaxed) as f64 / looks.max(1) as f64;
+        (looks > 0).then(|| Depth { mean, most: self.most.load(Ordering::Relaxed) })
+    }
+}
+
+/// What a [`Gauge`] has seen, in frames.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Depth {
+    /// Mean over the looks.
+    pub mean: f64,
+    /// Most at once.
+    pub most: u64,
+}
+
 /// The clocks of one file's way through a lane.
 #[derive(Debug, Default)]
 pub struct LaneClocks {
@@ -66,6 +101,10 @@ pub struct LaneClocks {
     pub encode: Clock,
     /// Writing to the file.
     pub mux: Clock,
+    /// Decoded pictures that wait to be matted, in one lane; seen where the decoder tells.
+    pub decoded: Gauge,
+    /// Composed frames that are not encoded yet, in one lane.
+    pub composed: Gauge,
 }
 
 impl LaneClocks {
@@ -81,6 +120,12 @@ impl LaneClocks {
             ("encode", self.encode.read()),
             ("mux", self.mux.read()),
         ]
+    }
+
+    /// The queues that were looked at, by name, in the order of the data flow.
+    pub fn queues(&self) -> Vec<(&'static str, Depth)> {
+        let all = [("decoded", &self.decoded), ("composed", &self.composed)];
+        all.into_iter().filter_map(|(name, gauge)| Some((name, gauge.read()?))).collect()
     }
 
     /// What kept the lanes busy most, and its share of `lane_seconds`, the time of all lanes together; `None`
@@ -111,6 +156,14 @@ mod tests {
         let read = clock.read();
         assert_eq!(read.items, 3);
         assert!(read.busy_seconds >= 1.5);
+    }
+
+    #[test]
+    fn a_gauge_tells_the_mean_and_the_most() {
+        let clocks = LaneClocks::default();
+        assert_eq!(clocks.queues(), []);
+        [0, 3, 3].into_iter().for_each(|depth| clocks.composed.see(depth));
+        assert_eq!(clocks.queues(), [("composed", Depth { mean: 2.0, most: 3 })]);
     }
 
     #[test]

@@ -94,11 +94,14 @@ pub struct Totals {
 pub(super) struct Ring<F> {
     free: Receiver<F>,
     full: Sender<Work<F>>,
+    /// Frames that go round.
+    count: usize,
 }
 
 impl<F> Ring<F> {
     /// A frame to fill; `None` when the encode thread is gone, which then knows why.
     pub(super) fn take(&self, clocks: &LaneClocks) -> Option<F> {
+        clocks.composed.see(self.count.saturating_sub(self.free.len()));
         clocks.encode_wait.time(|| self.free.recv()).ok()
     }
 
@@ -130,14 +133,18 @@ pub(super) fn run_beside<F: Finished>(
     mut step: impl FnMut(&Ring<F>, u64) -> Result<Step, Error>,
 ) -> Result<Totals, Error> {
     let (full, work) = bounded::<Work<F>>(1);
-    let (spent, free) = bounded::<F>(frames.len());
+    let count = frames.len();
+    let (spent, free) = bounded::<F>(count);
     for frame in frames.drain(..) {
         spent.send(frame).map_err(|_| Error::ThreadLost)?;
     }
     std::thread::scope(|scope| {
-        let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
+        let encoder = std::thread::Builder::new()
+            .name("vrpipe-encode".to_owned())
+            .spawn_scoped(scope, move || encode(pair, &work, &spent, sink, clocks))
+            .map_err(Error::Thread)?;
         let back = free.clone();
-        let ring = Ring { free, full };
+        let ring = Ring { free, full, count };
         let mut done = 0;
         let matted = loop {
             match step(&ring, done) {

@@ -54,6 +54,9 @@ pub enum Error {
     /// The muxer or the file below it fails.
     #[error("writing failed")]
     Mux(#[from] webm::muxer::Error),
+    /// The encode thread could not be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The encode thread ended without a word.
     #[error("the encode thread ended without a word; please report this")]
     ThreadLost,

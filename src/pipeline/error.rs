@@ -242,6 +242,7 @@ impl Error {
                 | lane::Error::DeviceKernel(_)
                 | lane::Error::Engine(engine::Error::Gpu(_)) => Fault::Device,
                 lane::Error::Mux(_) => Fault::Output,
+                lane::Error::Thread(_) => Fault::SetUp,
                 lane::Error::Interrupted => Fault::Interrupted,
                 lane::Error::Engine(_)
                 | lane::Error::Kernel(_)

@@ -103,6 +103,7 @@ impl Feed {
         let clocks = stage.clocks;
         match self {
             Self::Nvdec(decoder) => {
+                clocks.decoded.see(decoder.waiting());
                 let next = clocks.decode_wait.time(|| decoder.next_surface());
                 let Some(mut surface) = next.map_err(|source| Error::Nvdec { frames: done, source })? else {
                     return Ok(Step::Over);

@@ -4,14 +4,17 @@
 use super::on_cpu::{failed, turns};
 use super::report::{Resource, StageRow};
 use super::scene::{PICTURES, Scene};
-use super::timing::together;
+use super::timing::{Until, together};
+use crate::frame::{Colour, Size};
 use crate::lane;
+use crate::layout::Packing;
 use crate::media::Source;
 use crate::pipeline::error::Error;
 use crate::vp9::{EncodedPair, Half, Pair, PairSource, Stream};
 use crate::webm::muxer::{self, Muxer};
 use std::fs::File;
 use std::io::BufWriter;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -30,6 +33,11 @@ pub(super) fn demux(scene: &Scene) -> Result<Vec<StageRow>, Error> {
     scene.workers().into_iter().map(row).collect()
 }
 
+/// How long the encoders are measured: the first frames of each take memory, and a lane's queues must fill.
+fn until(scene: &Scene) -> Until {
+    Until { least: 6, ahead: 4, ..scene.until }
+}
+
 /// Colour alone, alpha alone, both: on one thread, and as the lanes of the machine have them.
 pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<StageRow>, Error> {
     let lanes = scene.lanes.count();
@@ -38,7 +46,7 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
     let mut rows = Vec::new();
     for (name, stream) in [("colour encode", Stream::Colour), ("alpha encode", Stream::Alpha)] {
         for &(workers, threads) in &sets {
-            let measured = together(workers, scene.until, &|| {
+            let measured = together(workers, until(scene), &|| {
                 let mut half =
                     Half::new(&scene.pair(threads), stream).map_err(|e| failed(scene, e.into()))?;
                 let (mut at, mut pts) = (turns(frames.len()), 0..);
@@ -52,7 +60,7 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
         }
     }
     for &(workers, threads) in &sets {
-        let measured = together(workers, scene.until, &|| {
+        let measured = together(workers, until(scene), &|| {
             let mut pair = Pair::new(&scene.pair(threads)).map_err(|e| failed(scene, e.into()))?;
             let (mut at, mut pts) = (turns(frames.len()), 0..);
             Ok(Box::new(move || {
@@ -95,15 +103,31 @@ pub(super) fn mux(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<S
 /// Starts file `number` of the measurement's folder.
 pub(super) fn muxer(scene: &Scene, number: usize) -> Result<Muxer<BufWriter<File>>, Error> {
     let path = scene.folder.0.join(format!("{number}.webm"));
+    create(&path, scene.size, scene.colour, scene.packing, true)
+}
+
+/// Starts a file of one stream without alpha.
+pub(super) fn video_muxer(path: &Path, size: Size, colour: Colour) -> Result<Muxer<BufWriter<File>>, Error> {
+    create(path, size, colour, Packing::Mono, false)
+}
+
+fn create(
+    path: &Path,
+    size: Size,
+    colour: Colour,
+    packing: Packing,
+    alpha: bool,
+) -> Result<Muxer<BufWriter<File>>, Error> {
+    let path = path.to_path_buf();
     let file = File::create(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
     let header = muxer::Header {
         video: muxer::VideoTrack {
-            size: scene.size,
+            size,
             display_size: None,
-            colour: scene.colour,
-            packing: scene.packing,
+            colour,
+            packing,
             frame_duration_ns: None,
-            alpha: true,
+            alpha,
         },
         expected_key_frames: 1000,
         title: None,

@@ -1,9 +1,9 @@
 //! A subject made ready: devices, weights, the plan of its file, sizes, and how many lanes the machine carries.
 #![forbid(unsafe_code)]
 
-use super::drawn;
 use super::subject::{BenchOptions, Subject};
 use super::timing::Until;
+use super::{clip, drawn};
 use crate::frame::{Colour, Matrix, Picture, Range, Rect, Size};
 use crate::kernels::key::KeyParameters;
 use crate::layout::Packing;
@@ -16,6 +16,7 @@ use crate::pipeline::matting::{Models, key_report, network_report};
 use crate::pipeline::plan::lanes::{Lanes, Need};
 use crate::pipeline::plan::{FilePlan, MattePlan};
 use crate::pipeline::settings::{Job, MatteChoice, Settings};
+use crate::pipeline::stop::Stop;
 use crate::pipeline::survey::survey;
 use crate::rvm::{Refiner, Variant, Weights};
 use crate::vp9::PairConfig;
@@ -54,16 +55,26 @@ impl Scene {
     ///
     /// # Errors
     /// As a run before its first frame.
-    pub(super) fn new(options: &BenchOptions) -> Result<Self, Error> {
-        let settings = options.settings.clone();
+    pub(super) fn new(options: &BenchOptions, stop: &Stop) -> Result<Self, Error> {
+        let mut settings = options.settings.clone();
         let setup = SetUp::new(&settings, models(options)?)?;
         let folder = Folder::new(settings.temp_dir.as_deref())?;
-        let (plan, drawn_frames) = match &options.subject {
-            Subject::File(input) => {
-                let job = Job { input: input.clone(), output: folder.0.join("whole.webm") };
-                (Some(survey(&job, &settings, &setup.devices[0], &setup.models)?), 0)
+        let (input, drawn_frames) = match &options.subject {
+            Subject::File(input) => (Some(input.clone()), 0),
+            Subject::Drawn { frames, codec: None, .. } => (None, *frames),
+            &Subject::Drawn { size, frames, codec: Some(codec) } => {
+                let packing = drawn_packing(&settings, size);
+                settings.packing = Some(packing);
+                let eyes = packing.eyes(size);
+                (Some(clip::make((size, frames, codec), &eyes, DRAWN, &folder.0, stop)?), 0)
             }
-            Subject::Drawn { frames, .. } => (None, *frames),
+        };
+        let plan = match input {
+            Some(input) => {
+                let job = Job { input, output: folder.0.join("whole.webm") };
+                Some(survey(&job, &settings, &setup.devices[0], &setup.models)?)
+            }
+            None => None,
         };
         let (size, depth, colour, packing) = match (&plan, &options.subject) {
             (Some(FilePlan { video, layout, .. }), _) => {
@@ -99,7 +110,7 @@ impl Scene {
         };
         let machine = machine(&setup.devices, settings.threads)?;
         let lanes = Lanes::new(&machine, need, usize::MAX, settings.lanes);
-        let until = Until { seconds: options.seconds, frames: MOST_FRAMES };
+        let until = Until { seconds: options.seconds, frames: MOST_FRAMES, least: 1, ahead: 1 };
         let matte_text = report.sentence();
         Ok(Self {
             setup,

@@ -22,7 +22,7 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
         if stop.is_draining() { Err(Error::Interrupted) } else { Ok(()) }
     };
     next("setting up")?;
-    let scene = Scene::new(options)?;
+    let scene = Scene::new(options, stop)?;
     let device = &scene.setup.devices[0];
     let library = scene.plan.as_ref().and_then(|plan| device.decode_path(&plan.video).0);
     let mut stages = Vec::new();
@@ -97,7 +97,10 @@ fn busy_share(row: &StageRow, whole: &Whole) -> Option<f64> {
 fn input(options: &BenchOptions) -> String {
     match &options.subject {
         Subject::File(path) => path.display().to_string(),
-        Subject::Drawn { size, frames } => format!("{frames} drawn frames of {size}"),
+        Subject::Drawn { size, frames, codec: None } => format!("{frames} drawn frames of {size}"),
+        Subject::Drawn { size, frames, codec: Some(codec) } => {
+            format!("{frames} drawn frames of {size} as {}", codec.name())
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::pipeline::error::{Error, Fault};
 use crate::pipeline::matting::{matte_on_cpu, matte_on_gpu};
 use crate::pipeline::plan::MattePlan;
 use crate::pipeline::progress::{Event, Observer};
+use crate::pipeline::report::QueueReport;
 use crate::pipeline::settings::Settings;
 use crate::pipeline::stop::Stop;
 use crate::telemetry::LaneClocks;
@@ -77,6 +78,7 @@ fn over_file(scene: &Scene, frames: &Arc<AtomicU64>, stop: &Stop) -> Result<Whol
         output_bytes: file.output_bytes,
         limit: file.limit,
         clocks: file.stages.into_iter().map(clock).collect(),
+        queues: file.queues,
         sampling: Default::default(),
     })
 }
@@ -124,6 +126,7 @@ fn over_drawn(
         output_bytes: written,
         limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
         clocks: clocks.read().into_iter().map(clock).collect(),
+        queues: QueueReport::of(&clocks),
         sampling: Default::default(),
     })
 }

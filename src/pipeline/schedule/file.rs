@@ -6,7 +6,7 @@ use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
 use crate::pipeline::plan::FilePlan;
 use crate::pipeline::progress::{Event, Observer};
-use crate::pipeline::report::{FileReport, SourceReport, StageReport};
+use crate::pipeline::report::{FileReport, QueueReport, SourceReport, StageReport};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::store::{self, Store};
 use crate::pipeline::timeline::shift_note;
@@ -263,6 +263,7 @@ impl FileWork {
             retries: self.retried.load(Ordering::Relaxed),
             wall_seconds,
             stages: stages.collect(),
+            queues: QueueReport::of(&self.clocks),
             notes: locked(&self.notes).clone(),
             ..FileReport::default()
         }

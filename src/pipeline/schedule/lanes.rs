@@ -42,7 +42,9 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
     std::thread::scope(|scope| {
         for (found, &lanes) in run.devices.iter().zip(&run.lanes.per_device) {
             for _ in 0..lanes {
-                scope.spawn(|| lane(run, &board, found, &reports));
+                let named = std::thread::Builder::new().name("vrpipe-lane".to_owned());
+                let started = named.spawn_scoped(scope, || lane(run, &board, found, &reports));
+                started.expect("the system has room for a thread");
             }
         }
     });
