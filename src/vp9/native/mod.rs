@@ -7,8 +7,10 @@
 //!
 //! ```text
 //! coded   the type both halves share        tables  numbers of the VP9 specification
+//! bits    packets from coded frames
 //! ```
 
+pub mod bits;
 mod coded;
 pub mod tables;
 
