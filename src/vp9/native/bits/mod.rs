@@ -1,0 +1,37 @@
+//! Packets from coded frames: VP9's headers, contexts and arithmetic coder for the subset of `native`.
+//!
+//! ```text
+//! writer      a frame's two passes over its tiles (count, then write), headers, superframes
+//! header      the uncompressed header        compressed   the compressed one
+//! update      which probabilities to send    cost         bits as integers
+//! tile        a tile column, threads         walk         its superblocks and partitions
+//! frame       the cells of a frame, checked  slots        where a probability lies
+//! block       modes and motion               candidates   motion of the neighbours
+//! tokens      levels of a transform block    sink         counting or writing a symbol
+//! boolean     the arithmetic coder
+//! ```
+//!
+//! Nothing here adapts from frame to frame: all frames are error resilient, so each begins with the
+//! default probabilities and says in its header which it changes.
+
+mod block;
+mod boolean;
+mod candidates;
+mod compressed;
+mod cost;
+mod error;
+mod frame;
+mod header;
+mod sink;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod tokens;
+mod update;
+mod walk;
+mod writer;
+
+pub use error::Error;
+pub use frame::{MAX_LEVEL, MAX_MOTION};
+pub use writer::Writer;

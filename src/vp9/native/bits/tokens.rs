@@ -1,0 +1,114 @@
+//! The levels of one transform block as tokens (VP9 specification, sections 6.4.24 and 9.3).
+//!
+//! A level's context is the mean size of its neighbours above and to the left in the block, those that
+//! come earlier in the scan. The first level's context comes from the blocks around.
+#![forbid(unsafe_code)]
+
+use super::sink::Sink;
+use super::slots::{COEFFICIENT, COEFFICIENT_PLANE};
+use crate::vp9::native::tables::{SCAN_4X4, SCAN_8X8, SCAN_16X16};
+
+/// Sizes of levels seen, by position in the block. Neighbours always come earlier in the scan, so it
+/// needs no clearing.
+pub(super) type Sizes = [u8; 256];
+
+/// A transform size.
+pub(super) struct Shape {
+    /// 0 for 4x4, 1 for 8x8, 2 for 16x16.
+    transform: usize,
+    places: &'static [Place],
+}
+
+/// A step of a scan.
+#[derive(Clone, Copy)]
+struct Place {
+    position: u8,
+    /// Positions of the two neighbours; at the block's edge twice the one there is.
+    neighbours: [u8; 2],
+    /// First slot of its band: 18 a band.
+    band: u8,
+}
+
+/// Band of a step in 4x4 blocks and, up to step 20, in larger ones, then 5 (section 9.3).
+const BANDS_4X4: [u8; 16] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5];
+const BANDS: [u8; 21] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4];
+
+/// Size class of a level's magnitude up to 11.
+const CLASS: [u8; 12] = [0, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4, 5];
+
+static PLACES_4X4: [Place; 16] = places(&SCAN_4X4, 4);
+static PLACES_8X8: [Place; 64] = places(&SCAN_8X8, 8);
+static PLACES_16X16: [Place; 256] = places(&SCAN_16X16, 16);
+
+/// 4x4 blocks: chroma of 8x8 pixels.
+pub(super) static SHAPE_4X4: Shape = Shape { transform: 0, places: &PLACES_4X4 };
+/// 8x8 blocks: luma of 8x8 pixels, chroma of 16x16.
+pub(super) static SHAPE_8X8: Shape = Shape { transform: 1, places: &PLACES_8X8 };
+/// 16x16 blocks: luma.
+pub(super) static SHAPE_16X16: Shape = Shape { transform: 2, places: &PLACES_16X16 };
+
+const fn places<const N: usize>(scan: &[u16; N], side: u16) -> [Place; N] {
+    let mut places = [Place { position: 0, neighbours: [0; 2], band: 0 }; N];
+    let mut at = 0;
+    while at < N {
+        let position = scan[at];
+        let above = if position >= side { position - side } else { position.saturating_sub(1) };
+        let left = if position % side != 0 { position - 1 } else { above };
+        let band = if side == 4 {
+            BANDS_4X4[at]
+        } else if at < BANDS.len() {
+            BANDS[at]
+        } else {
+            5
+        };
+        places[at] =
+            Place { position: position as u8, neighbours: [above as u8, left as u8], band: band * 18 };
+        at += 1;
+    }
+    places
+}
+
+/// Writes a transform block; `context` is how many of the blocks above and to the left have levels.
+pub(super) fn write<S: Sink>(
+    sink: &mut S,
+    sizes: &mut Sizes,
+    shape: &Shape,
+    chroma: bool,
+    mut context: usize,
+    levels: &[i16],
+) {
+    let base = COEFFICIENT + (shape.transform * 2 + usize::from(chroma)) * COEFFICIENT_PLANE;
+    let slot_of = |place: &Place, context: usize| base + usize::from(place.band) + context * 3;
+    let context_of = |sizes: &Sizes, place: &Place| {
+        let [above, left] = place.neighbours.map(|at| usize::from(sizes[usize::from(at)]));
+        (1 + above + left) >> 1
+    };
+    // After a zero comes something more for sure, and it is not said.
+    let mut after_zero = false;
+    for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
+        if at > 0 {
+            context = context_of(sizes, place);
+        }
+        let slot = slot_of(place, context);
+        if !after_zero {
+            sink.bit(slot, true);
+        }
+        let magnitude = level.unsigned_abs();
+        sizes[usize::from(place.position)] = CLASS[usize::from(magnitude.min(11))];
+        after_zero = magnitude == 0;
+        sink.bit(slot + 1, !after_zero);
+        if !after_zero {
+            sink.bit(slot + 2, magnitude > 1);
+            if magnitude > 1 {
+                sink.large(slot + 2, magnitude.into());
+            }
+            sink.fixed(level < 0, 128);
+        }
+    }
+    if let Some(place) = shape.places.get(levels.len()) {
+        if !levels.is_empty() {
+            context = context_of(sizes, place);
+        }
+        sink.bit(slot_of(place, context), false);
+    }
+}
