@@ -1,0 +1,15 @@
+//! VP9 encoding of our own: the pixels are coded elsewhere (on a GPU), the bits here.
+//!
+//! libvpx needs more processor time for an 8K frame than everything else together. So a subset of VP9
+//! was chosen whose pixel work (motion search, transform, quantisation, reconstruction) fits a GPU: all
+//! integers, inter frames only, one reference, blocks of 16x16 and 8x8 pixels. What those decide comes
+//! as a [`Coded`] frame, and the entropy coder turns it into packets that every decoder takes.
+//!
+//! ```text
+//! coded   the type both halves share        tables  numbers of the VP9 specification
+//! ```
+
+mod coded;
+pub mod tables;
+
+pub use coded::{Block, Coded, Motion, Parameters};
