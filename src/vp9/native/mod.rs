@@ -7,9 +7,11 @@
 //!
 //! ```text
 //! coded   the type both halves share        tables  numbers of the VP9 specification
+//! pixels  from planes to a coded frame
 //! ```
 
 mod coded;
+pub mod pixels;
 pub mod tables;
 
 pub use coded::{Block, Coded, Motion, Parameters};
