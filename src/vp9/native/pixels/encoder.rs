@@ -6,7 +6,7 @@
 use super::super::coded::{Block, CELL, Coded, Motion};
 use super::cell::{code, read, write};
 use super::geometry::Grid;
-use super::search::Scene;
+use super::search::{Scene, coarse};
 use super::tuning::{Kind, Tuning};
 use crate::frame::{Plane, Size};
 
@@ -36,6 +36,8 @@ pub struct Encoder {
     size: Size,
     grid: Grid,
     picture: Vec<Plane<u8>>,
+    /// Luma of the picture at a quarter of the size: means of 4x4 samples of whole cells.
+    coarse: Plane<u8>,
     motions: Vec<Motion>,
     /// Cells that were active in the frame before.
     active: Vec<bool>,
@@ -49,7 +51,8 @@ impl Encoder {
         let sizes = [size, size.chroma(), size.chroma()];
         let picture = sizes[..planes].iter().map(|&size| Plane::filled(size, 128)).collect();
         let (motions, active) = (vec![Motion::default(); grid.cells.area()], vec![false; grid.cells.area()]);
-        Self { tuning, size, grid, picture, motions, active }
+        let coarse = Plane::filled(Size::new(grid.cells.width * 4, grid.cells.height * 4), 128);
+        Self { tuning, size, grid, picture, coarse, motions, active }
     }
 
     /// What decoders show after the last frame: luma, then chroma unless it is a matte.
@@ -68,12 +71,14 @@ impl Encoder {
         assert_eq!((source.len(), activity.size), (self.picture.len(), self.grid.cells));
         if key {
             self.picture.iter_mut().for_each(|plane| plane.data.fill(128));
+            self.coarse.data.fill(128);
             self.motions.fill(Motion::default());
         }
-        let reference = self.picture.clone();
+        let (reference, far) = (self.picture.clone(), self.coarse.clone());
         let motions = std::mem::replace(&mut self.motions, vec![Motion::default(); width * height]);
+        let (tuning, grid) = (self.tuning, self.grid);
         let scene =
-            Scene { tuning: &self.tuning, grid: self.grid, reference: &reference[0], motions: &motions };
+            Scene { tuning: &tuning, grid, reference: &reference[0], coarse: &far, motions: &motions };
         let (mut index, mut blocks, mut levels) = (vec![0; width * height], Vec::new(), Vec::new());
         for row in 0..height {
             for column in 0..width {
@@ -88,12 +93,15 @@ impl Encoder {
                 let settled = self.tuning.matte == 1 && is_flat(&samples[0]);
                 let motion = if settled { Motion::default() } else { scene.search(column, row, &samples[0]) };
                 let place = (column, row);
-                let tried = code(&self.tuning, &self.grid, place, &samples, &reference, [motion; 4], whole);
+                let tried = code(&tuning, &grid, place, &samples, &reference, [motion; 4], whole);
                 if motion == Motion::default() && tried.levels.is_empty() {
                     continue;
                 }
                 self.motions[cell] = motion;
                 write(&mut self.picture, column, row, &tried.samples);
+                for (i, rows) in coarse(&tried.samples[0]).chunks(4).enumerate() {
+                    self.coarse.row_mut(4 * row + i)[4 * column..][..4].copy_from_slice(rows);
+                }
                 blocks.push(Block { first_level: levels.len() as u32, ..tried.block });
                 levels.extend(tried.levels);
                 index[cell] = blocks.len() as u32;

@@ -1,7 +1,8 @@
 //! Where a cell came from: motion search on luma.
 //!
-//! Tried are no motion and what this cell and its neighbours had in the previous frame, then eight
-//! positions around the best at shrinking distances, then half and quarter pixels with the true filters.
+//! Tried are no motion and what this cell and its neighbours had in the previous frame. Where none of
+//! them is close, pictures of a quarter of the size are searched far and wide. Then come the eight positions
+//! around the best, at shrinking distances; below a pixel with the true filters.
 //! Nothing of the frame that is being coded is looked at, so cells may be searched in any order. A cost is
 //! the sum of absolute differences plus what the motion's bits are worth. Of equals the first wins.
 #![forbid(unsafe_code)]
@@ -10,12 +11,14 @@ use super::super::coded::{CELL, Motion};
 use super::geometry::Grid;
 use super::predict::predict;
 use super::tuning::Tuning;
-use crate::frame::Plane;
+use crate::frame::{Plane, Size};
 
 /// Cells whose previous motion is tried and thought cheap: own, left, right, above, below and two diagonal.
 const NEIGHBOURS: [[i32; 2]; 7] = [[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, 1]];
+/// How far the coarse search goes each way, in coarse samples.
+const REACH: i32 = 12;
 /// Distances of whole pixels, in order.
-const DISTANCES: [i32; 6] = [16, 8, 4, 2, 1, 1];
+const DISTANCES: [i32; 3] = [2, 1, 1];
 /// Distances below a pixel, in 1/8.
 const FRACTIONS: [i32; 2] = [4, 2];
 /// The eight directions, row and column.
@@ -29,6 +32,8 @@ pub struct Scene<'a> {
     pub grid: Grid,
     /// Luma of the picture before.
     pub reference: &'a Plane<u8>,
+    /// The same, coarse: see [`coarse`].
+    pub coarse: &'a Plane<u8>,
     /// Motions of the frame before, one per cell.
     pub motions: &'a [Motion],
 }
@@ -67,16 +72,37 @@ impl Scene<'_> {
         };
 
         let mut found = best(Found { motion: whole[0], cost: cost(whole[0]) }, &whole[1..]);
+        if found.cost >= self.tuning.near {
+            found = best(found, &self.afar(column, row, source));
+        }
         for distance in DISTANCES {
-            if distance >= 4 && found.cost < self.tuning.near {
-                continue;
-            }
             found = best(found, &around(found.motion, 8 * distance));
         }
         for distance in FRACTIONS {
             found = best(found, &around(found.motion, distance));
         }
         found.motion
+    }
+
+    /// The best coarse positions up and left, up and right, down and left, down and right.
+    fn afar(&self, column: usize, row: usize, source: &[u8; CELL * CELL]) -> [Motion; 4] {
+        let source = coarse(source);
+        let Size { width, height } = self.coarse.size;
+        let sample = |y: i32, x: i32| {
+            let y = (4 * row as i32 + y).clamp(0, height as i32 - 1);
+            self.coarse.row(y as usize)[(4 * column as i32 + x).clamp(0, width as i32 - 1) as usize]
+        };
+        let mut best = [(i32::MAX, Motion::default()); 4];
+        for (down, across) in (-REACH..=REACH).flat_map(|y| (-REACH..=REACH).map(move |x| (y, x))) {
+            let differences = (0..16)
+                .map(|i| i32::from(source[i].abs_diff(sample(i as i32 / 4 + down, i as i32 % 4 + across))));
+            let cost = 64 * differences.sum::<i32>() + down.abs() + across.abs();
+            let best = &mut best[2 * usize::from(down >= 0) + usize::from(across >= 0)];
+            if cost < best.0 {
+                *best = (cost, self.grid.clamp(column, row, 32 * down, 32 * across));
+            }
+        }
+        best.map(|(_, motion)| motion)
     }
 
     /// No motion, and those of the frame before around the cell; no motion where there is no cell.
@@ -91,6 +117,15 @@ impl Scene<'_> {
         }
         known
     }
+}
+
+/// Means of 4x4 samples of a cell.
+pub fn coarse(luma: &[u8; CELL * CELL]) -> [u8; 16] {
+    std::array::from_fn(|i| {
+        let at = i / 4 * 4 * CELL + i % 4 * 4;
+        let sum: u32 = (0..16).map(|j| u32::from(luma[at + j / 4 * CELL + j % 4])).sum();
+        ((sum + 8) >> 4) as u8
+    })
 }
 
 /// Bits that a motion is taken to cost where `known` ones are likely to be its neighbours': none for no
