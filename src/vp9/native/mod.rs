@@ -7,10 +7,11 @@
 //!
 //! ```text
 //! coded   the type both halves share        tables  numbers of the VP9 specification
-//! pixels  from planes to a coded frame
+//! pixels  from planes to a coded frame      device  the same on a GPU
 //! ```
 
 mod coded;
+pub mod device;
 pub mod pixels;
 pub mod tables;
 
