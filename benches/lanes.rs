@@ -14,7 +14,7 @@ use vrpipe::engine::native::{Model, Tiles};
 use vrpipe::frame::Size;
 use vrpipe::gpu::{Device, nvdec};
 use vrpipe::kernels::sample;
-use vrpipe::lane::GpuMatte;
+use vrpipe::lane::{GpuMatte, Out};
 use vrpipe::media::Source;
 use vrpipe::rvm::{Refiner, Stage, StageSize, Variant, Weights, build_graph};
 
@@ -108,7 +108,7 @@ fn main() -> anyhow::Result<()> {
                 while let Some(mut surface) = decoder.next_surface()? {
                     let frame = &mut ring[frames as usize % IN_FLIGHT];
                     frame.wait()?;
-                    matte.surface(&mut surface, Some(frame))?;
+                    matte.surface(&mut surface, Out::Planes(frame))?;
                     frames += 1;
                     if frames == 30 {
                         least_free.fetch_min(device.memory()?.0, std::sync::atomic::Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The command line as types. Parsing has no side effects; each command resolves its own.
 #![forbid(unsafe_code)]
 
-use crate::pipeline::DeviceChoice;
+use crate::pipeline::{DeviceChoice, EncoderChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::bench_args::BenchArgs;
@@ -113,6 +113,9 @@ pub struct RunArgs {
     /// Speed against size and fidelity
     #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
     pub quality: QualityArg,
+    /// What encodes: libvpx on the CPU; native, pixels on the GPU; auto is native for --quality fast on a GPU
+    #[arg(long, value_enum, default_value_t = EncoderArg::Auto)]
+    pub encoder: EncoderArg,
     /// Constant-quality level of the colour stream, 0 (best) to 63; the preset's if not given
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub crf: Option<u8>,
@@ -201,6 +204,27 @@ pub enum AudioArg {
     Copy,
     /// No sound
     None,
+}
+
+/// Encoders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum EncoderArg {
+    /// native where speed is asked for and a GPU is there
+    Auto,
+    /// libvpx
+    Libvpx,
+    /// This program's own, on a GPU
+    Native,
+}
+
+impl From<EncoderArg> for EncoderChoice {
+    fn from(encoder: EncoderArg) -> Self {
+        match encoder {
+            EncoderArg::Auto => Self::Auto,
+            EncoderArg::Libvpx => Self::Libvpx,
+            EncoderArg::Native => Self::Native,
+        }
+    }
 }
 
 /// Encoder presets.

@@ -1,7 +1,7 @@
 //! The options of `bench`.
 #![forbid(unsafe_code)]
 
-use super::args::{LayoutArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::args::{EncoderArg, LayoutArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
 use crate::frame::Size;
 use crate::pipeline::DeviceChoice;
 use crate::pipeline::bench::DrawnCodec;
@@ -56,6 +56,9 @@ pub struct BenchArgs {
     /// Speed against size and fidelity
     #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
     pub quality: QualityArg,
+    /// What encodes
+    #[arg(long, value_enum, default_value_t = EncoderArg::Auto)]
+    pub encoder: EncoderArg,
     /// Constant-quality level of the colour stream
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub crf: Option<u8>,

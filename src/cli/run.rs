@@ -59,6 +59,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         device: args.device.clone(),
         packing: packing(args.layout),
         quality: quality(args.quality),
+        encoder: args.encoder.into(),
         crf: args.crf,
         audio: match args.audio {
             AudioArg::Auto => AudioChoice::Auto,
@@ -83,6 +84,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         device: args.device.clone(),
         packing: packing(args.layout),
         quality: quality(args.quality),
+        encoder: args.encoder.into(),
         crf: args.crf,
         audio: AudioChoice::None,
         threads: threads(args.threads),

@@ -1,7 +1,7 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
-use super::encode::{FRAMES, Part, Sink, Span, Step, Totals, run_beside};
+use super::encode::{FRAMES, PairCoder, Part, Sink, Span, Step, Totals, run_beside};
 use super::{Error, Matte};
 use crate::frame::{Composite, Rect, Size};
 use crate::software::Decoder;
@@ -44,7 +44,7 @@ impl CpuLane<'_> {
         frames.resize_with(FRAMES, || Composite::new(size));
         // A buffer that was filled for the sake of the state only.
         let mut spare = None;
-        let totals = run_beside(pair, frames, clocks, cancel, sink, |ring, done| {
+        let totals = run_beside(PairCoder::new(pair), frames, clocks, cancel, sink, |ring, done| {
             let next = clocks.decode_wait.time(|| decoder.next_picture());
             let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
                 return Ok(Step::Over);

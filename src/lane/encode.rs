@@ -1,5 +1,5 @@
 //! The encode thread of a lane, and the ring of frames between it and the thread that mattes:
-//! composed frames in, encoded frames to the sink, frames back.
+//! frames in, encoded frames to the sink, frames back. What encodes them is a [`Coder`].
 #![forbid(unsafe_code)]
 
 use super::Error;
@@ -29,6 +29,62 @@ pub(super) trait Finished: PairSource {
 impl Finished for Composite {
     fn wait(&self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// Turns frames into packets, on the encode thread.
+pub(super) trait Coder<F>: Send {
+    /// Takes a frame, waits for it, encodes it; gives `spent` the frames that are no longer of use.
+    fn encode(
+        &mut self,
+        frame: F,
+        pts: i64,
+        clocks: &LaneClocks,
+        spent: &mut dyn FnMut(F),
+    ) -> Result<Vec<EncodedPair>, Error>;
+
+    /// What is still to come after the last frame.
+    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error>;
+}
+
+/// libvpx's two encoders.
+pub(super) struct PairCoder<F> {
+    pair: Pair,
+    /// What the pair may still be reading.
+    held: Vec<Arc<F>>,
+}
+
+impl<F> PairCoder<F> {
+    pub(super) fn new(pair: Pair) -> Self {
+        Self { pair, held: Vec::with_capacity(FRAMES) }
+    }
+}
+
+impl<F: Finished> Coder<F> for PairCoder<F> {
+    fn encode(
+        &mut self,
+        frame: F,
+        pts: i64,
+        clocks: &LaneClocks,
+        spent: &mut dyn FnMut(F),
+    ) -> Result<Vec<EncodedPair>, Error> {
+        clocks.device_wait.time(|| frame.wait())?;
+        let frame = Arc::new(frame);
+        self.held.push(Arc::clone(&frame));
+        let done = clocks.encode.time(|| self.pair.encode(frame, pts, false))?;
+        for frame in std::mem::take(&mut self.held) {
+            match Arc::try_unwrap(frame) {
+                Ok(frame) => spent(frame),
+                Err(busy) => self.held.push(busy),
+            }
+        }
+        Ok(done)
+    }
+
+    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error> {
+        let last = self.pair.finish()?;
+        self.held.into_iter().filter_map(Arc::into_inner).for_each(spent);
+        Ok(last)
     }
 }
 
@@ -124,8 +180,8 @@ pub(super) enum Step {
 ///
 /// # Errors
 /// The first failure of either side; a failure to matte comes before one to encode.
-pub(super) fn run_beside<F: Finished>(
-    pair: Pair,
+pub(super) fn run_beside<F: Send>(
+    coder: impl Coder<F>,
     frames: &mut Vec<F>,
     clocks: &LaneClocks,
     cancel: &AtomicBool,
@@ -141,7 +197,7 @@ pub(super) fn run_beside<F: Finished>(
     std::thread::scope(|scope| {
         let encoder = std::thread::Builder::new()
             .name("vrpipe-encode".to_owned())
-            .spawn_scoped(scope, move || encode(pair, &work, &spent, sink, clocks))
+            .spawn_scoped(scope, move || encode(coder, &work, &spent, sink, clocks))
             .map_err(Error::Thread)?;
         let back = free.clone();
         let ring = Ring { free, full, count };
@@ -165,39 +221,25 @@ pub(super) fn run_beside<F: Finished>(
 }
 
 /// Encodes until the queue is closed.
-fn encode<F: Finished>(
-    mut pair: Pair,
+fn encode<F>(
+    mut coder: impl Coder<F>,
     work: &Receiver<Work<F>>,
     spent: &Sender<F>,
     sink: &mut Sink<'_>,
     clocks: &LaneClocks,
 ) -> Result<Totals, Error> {
     let mut totals = Totals::default();
-    // What the pair may still be reading.
-    let mut held: Vec<Arc<F>> = Vec::with_capacity(FRAMES);
+    // The other end is gone when matting has failed; what was composed before is still encoded.
+    let mut back = |frame| drop(spent.send(frame));
     for Work { pts, frame } in work {
-        clocks.device_wait.time(|| frame.wait())?;
-        let frame = Arc::new(frame);
-        held.push(Arc::clone(&frame));
-        let done = clocks.encode.time(|| pair.encode(frame, pts, false))?;
+        let done = coder.encode(frame, pts, clocks, &mut back)?;
         totals.frames += 1;
         totals.last_pts = Some(pts);
-        for frame in std::mem::take(&mut held) {
-            match Arc::try_unwrap(frame) {
-                // The other end is gone when matting has failed; what was composed before is
-                // still encoded.
-                Ok(frame) => drop(spent.send(frame)),
-                Err(busy) => held.push(busy),
-            }
-        }
         for encoded in done {
             clocks.mux.time(|| sink(encoded))?;
         }
     }
-    let last = pair.finish()?;
-    // Nothing else holds them now; the other end keeps its side of the queue until this thread is done.
-    held.into_iter().filter_map(Arc::into_inner).for_each(|frame| drop(spent.send(frame)));
-    for encoded in last {
+    for encoded in coder.finish(&mut back)? {
         clocks.mux.time(|| sink(encoded))?;
     }
     Ok(totals)

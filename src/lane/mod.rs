@@ -23,5 +23,7 @@ mod tests;
 pub use cpu::CpuLane;
 pub use encode::{Span, Totals};
 pub use error::Error;
-pub use gpu::{GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame};
+pub use gpu::{
+    CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
+};
 pub use matte::Matte;

@@ -185,7 +185,7 @@ impl SetUp {
         settings: &Settings,
     ) -> Result<Lanes, Error> {
         let need = plans.map(|plan| self.need(plan)).reduce(Need::max);
-        let need = need.unwrap_or(Need { host_bytes: 0, device_bytes: 0 });
+        let need = need.unwrap_or_default();
         let machine = machine(&self.devices, settings.threads)?;
         Ok(Lanes::new(&machine, need, segments, settings.lanes))
     }
@@ -214,7 +214,7 @@ impl SetUp {
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
         let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
-        Need::new(plan.video.size, on_gpu, software)
+        Need::new(plan.video.size, on_gpu, software, plan.coding)
     }
 }
 

@@ -247,6 +247,8 @@ impl Error {
                 lane::Error::Engine(_)
                 | lane::Error::Kernel(_)
                 | lane::Error::Encode(_)
+                | lane::Error::Bits(_)
+                | lane::Error::TooMuchDetail
                 | lane::Error::ThreadLost => Fault::Bug,
             },
             Self::Open { .. }

@@ -79,8 +79,11 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let lanes = setup.lanes_for(work.iter(), segments, settings)?;
     let count = lanes.count() as u64;
     let need = work.iter().map(|plan| setup.need(plan)).reduce(Need::max);
-    let need =
-        need.map(|one| Need { host_bytes: one.host_bytes * count, device_bytes: one.device_bytes * count });
+    let need = need.map(|one| Need {
+        host_bytes: one.host_bytes * count,
+        device_bytes: one.device_bytes * count,
+        ..one
+    });
     let costs: Vec<Cost> =
         work.iter().map(|plan| Cost::of(plan, settings.quality, setup.on_gpu(plan))).collect();
     let largest = costs.iter().map(|cost| cost.output_bytes).max().unwrap_or(0);

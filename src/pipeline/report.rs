@@ -1,6 +1,7 @@
 //! The report of a run: what was found, what was done, where the time went.
 #![forbid(unsafe_code)]
 
+use super::plan::Coding;
 use super::plan::lanes::Lanes;
 use crate::frame::{Colour, Size};
 use crate::gpu::MemoryUse;
@@ -63,6 +64,8 @@ pub struct FileReport {
     pub source: Option<SourceReport>,
     /// How it was matted.
     pub matte: Option<MatteReport>,
+    /// What encoded it.
+    pub encoder: Option<Coding>,
     /// Whether the output was there, complete and made like this.
     pub skipped: bool,
     /// Segments that the video was cut into.

@@ -2,26 +2,27 @@
 #![forbid(unsafe_code)]
 
 use super::device::{Found, Gpu};
+use super::encoding::{GpuBuffers, pair};
 use super::error::Error;
 use super::input::{decode_in_software, feed};
 use super::matting::{Models, matte_on_cpu, matte_on_gpu};
 use super::plan::segments::Segment;
-use super::plan::{FilePlan, MattePlan};
+use super::plan::{Coding, FilePlan, MattePlan};
 use super::settings::Settings;
 use super::store::{Finished, Store};
 use super::timeline::{Timeline, end_ms, header};
 use crate::frame::Composite;
 use crate::gpu::nvdec;
-use crate::lane::{CpuLane, GpuLane, GpuMatte, GpuSource, HostFrame, Matte, Span, Totals};
+use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPair, Pair, PairConfig};
+use crate::vp9::{EncodedPair, PairConfig};
 use crate::webm::muxer::{self, Muxer};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a lane keeps from one segment of a file to the next: memory that takes long to get.
 pub(super) struct Kit<'a> {
@@ -32,7 +33,7 @@ pub(super) struct Kit<'a> {
 
 enum Gear<'a> {
     Cpu { matte: Matte, frames: Vec<Composite> },
-    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, frames: Vec<HostFrame> },
+    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, buffers: GpuBuffers },
 }
 
 /// One lane, on one device.
@@ -56,6 +57,8 @@ pub(super) struct Order<'a> {
     pub(super) cancel: &'a AtomicBool,
     /// Told of every frame that is written.
     pub(super) written: &'a (dyn Fn() + Sync),
+    /// Told of frames that were written for nothing.
+    pub(super) lost: &'a (dyn Fn(u64) + Sync),
 }
 
 impl<'a> Worker<'a> {
@@ -68,7 +71,17 @@ impl<'a> Worker<'a> {
             Some(kit) => kit,
             None => self.kit(order)?,
         };
-        let (kit, finished) = self.work(kit, order)?;
+        let written = AtomicU64::new(0);
+        let (kit, finished) = match self.work(kit, order, order.plan.coding, &written) {
+            Err(Error::Lane { source: lane::Error::TooMuchDetail, .. }) => {
+                // From the segment's first frame on, so that its bytes depend on nothing but the plan.
+                (order.lost)(written.into_inner());
+                let (kit, finished) =
+                    self.work(self.kit(order)?, order, Coding::Libvpx, &AtomicU64::new(0))?;
+                (kit, Finished { by_libvpx: true, ..finished })
+            }
+            done => done?,
+        };
         self.kit = Some(kit);
         Ok(finished)
     }
@@ -80,7 +93,7 @@ impl<'a> Worker<'a> {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
                 let matte =
                     matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
-                Gear::Gpu { gpu, matte: Box::new(matte), frames: Vec::new() }
+                Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default() }
             }
             (_, matte) => {
                 let matte = matte_on_cpu(&job.input, matte, self.models, video.colour.matrix, &eyes)?;
@@ -90,7 +103,13 @@ impl<'a> Worker<'a> {
         Ok(Kit { file: order.file, gear })
     }
 
-    fn work(&self, mut kit: Kit<'a>, order: &Order<'_>) -> Result<(Kit<'a>, Finished), Error> {
+    fn work(
+        &self,
+        mut kit: Kit<'a>,
+        order: &Order<'_>,
+        coding: Coding,
+        written: &AtomicU64,
+    ) -> Result<(Kit<'a>, Finished), Error> {
         let Order { plan, segment, store, .. } = order;
         let storing = |source| Error::Store { path: store.folder().to_path_buf(), source };
         let (pending, file) = store.begin(segment.number).map_err(storing)?;
@@ -100,8 +119,9 @@ impl<'a> Worker<'a> {
         let key_frames = segment.frames.div_ceil(segment.key_interval.get().into()) + 1;
         let muxer = Muxer::create(output, &header(plan, key_frames)).map_err(muxing)?;
         let mut writer = Writer { muxer, timeline: Timeline::new(plan), key_frames: 0 };
-        let totals = self.lane(&mut kit, order, &mut |pair| {
+        let totals = self.lane(&mut kit, order, coding, &mut |pair| {
             writer.write(&pair)?;
+            written.fetch_add(1, Ordering::Relaxed);
             (order.written)();
             Ok(())
         })?;
@@ -113,6 +133,7 @@ impl<'a> Worker<'a> {
             unseen: totals.unseen,
             complaints: totals.complaints,
             nudged: rising.moved,
+            by_libvpx: false,
         };
         if let Some(last_ms) = rising.last_ms {
             let end = end_ms(&plan.video, last_ms, totals.frames);
@@ -129,19 +150,20 @@ impl<'a> Worker<'a> {
         &self,
         kit: &mut Kit<'_>,
         order: &Order<'_>,
+        coding: Coding,
         sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
     ) -> Result<Totals, Error> {
         let Order { plan, segment, clocks, cancel, .. } = *order;
         let (video, path) = (&plan.video, &plan.job.input);
-        let pair = Pair::new(&PairConfig {
+        let Settings { quality, crf, .. } = *self.settings;
+        let config = PairConfig {
             size: video.size,
             colour: video.colour,
-            quality: self.settings.quality,
-            crf: self.settings.crf,
+            quality,
+            crf,
             threads: order.threads,
             key_interval: Some(segment.key_interval),
-        })
-        .map_err(|source| Error::Encode { path: path.clone(), source })?;
+        };
         let span = Span { matted_from: segment.matted_from, shown: segment.shown.clone() };
         let source = open_at(path, segment)?;
         let totals = match &mut kit.gear {
@@ -149,15 +171,16 @@ impl<'a> Worker<'a> {
                 matte.reset();
                 let eyes = plan.layout.packing.eyes(video.size);
                 let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+                let pair = pair(&config, path)?;
                 CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
                     .run(sink)
             }
-            Gear::Gpu { gpu, matte, frames } => {
+            Gear::Gpu { gpu, matte, buffers } => {
                 matte.reset();
+                let coding = buffers.coding(&gpu.device, coding, &config, path)?;
                 let source = self.on_gpu(gpu, order, source)?;
                 let device = Arc::clone(&gpu.device);
-                GpuLane { source, device, size: video.size, span, matte, frames, pair, clocks, cancel }
-                    .run(sink)
+                GpuLane { source, device, size: video.size, span, matte, coding, clocks, cancel }.run(sink)
             }
         };
         totals.map_err(|source| Error::from_lane(source, path, &order.store.file(segment.number)))

@@ -36,6 +36,18 @@ pub enum MatteChoice {
     },
 }
 
+/// What encodes, as asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EncoderChoice {
+    /// Our own on a GPU where speed is asked for, else libvpx.
+    #[default]
+    Auto,
+    /// libvpx.
+    Libvpx,
+    /// Our own, which needs a GPU.
+    Native,
+}
+
 /// Settings common to all files of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -47,6 +59,8 @@ pub struct Settings {
     pub packing: Option<Packing>,
     /// Encoder preset.
     pub quality: Quality,
+    /// What encodes.
+    pub encoder: EncoderChoice,
     /// Constant-quality level of the colour stream, 0..=63; the preset's when `None`.
     pub crf: Option<u8>,
     /// What becomes of the sound.

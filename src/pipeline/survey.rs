@@ -6,7 +6,7 @@ use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
 use super::matting::{Models, key_report, network_report};
 use super::plan::segments::{Cut, Segment, cut, whole};
-use super::plan::{FilePlan, MattePlan};
+use super::plan::{Coding, FilePlan, MattePlan};
 use super::report::MatteReport;
 use super::settings::{Job, MatteChoice, Settings};
 use super::store::{Identity, SourceIdentity};
@@ -73,8 +73,10 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         notes.extend(track.notes.iter().map(|note| format!("audio {}: {note}", track.track.id)));
     }
     let eyes = layout.packing.eyes(video.size);
+    let on_gpu = matches!((found, &settings.matte), (Found::Gpu(_), MatteChoice::Network { .. }));
+    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu)?;
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    let named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
+    let named = named_settings(settings, (found, models), &matte, coding, layout.packing.to_string())?;
     let identity = Identity::new(source, named, &segments);
     // Segments have no sound: those that are finished are good for whatever becomes of it.
     let described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
@@ -86,6 +88,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         layout,
         matte,
         matte_report,
+        coding,
         sound,
         origin,
         frames,
@@ -145,16 +148,23 @@ fn matte(
 /// Everything that the bytes of an output depend on besides its source, by name.
 fn named_settings(
     settings: &Settings,
-    found: &Found,
-    models: &Models,
+    (found, models): (&Found, &Models),
     matte: &MattePlan,
+    coding: Coding,
     packing: String,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let (major, minor, patch) = vp9::library_version();
+    let encoder = match coding {
+        Coding::Libvpx => {
+            let (major, minor, patch) = vp9::library_version();
+            format!("libvpx {major}.{minor}.{patch}")
+        }
+        // Its bytes change with this program's version only.
+        Coding::Native => "native".to_owned(),
+    };
     let mut named = BTreeMap::from(
         [
             ("vrpipe", env!("CARGO_PKG_VERSION").to_owned()),
-            ("libvpx", format!("{major}.{minor}.{patch}")),
+            ("encoder", encoder),
             ("layout", packing),
             ("quality", format!("{:?}", settings.quality).to_lowercase()),
             ("crf", settings.crf.map_or("the preset's".to_owned(), |crf| crf.to_string())),

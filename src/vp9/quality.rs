@@ -5,6 +5,7 @@
 //! `docs/encoder.md`.
 #![forbid(unsafe_code)]
 
+use super::native::{self, PairLevels};
 use super::{Content, Deadline, EncoderConfig};
 use crate::frame::{Colour, Size};
 
@@ -29,6 +30,17 @@ impl Quality {
             Self::Balanced => 28,
             Self::Best => 24,
         }
+    }
+
+    /// Levels of our own encoder, which has one for all frames of a stream.
+    pub fn native_levels(self, crf: Option<u8>) -> PairLevels {
+        let [colour, matte] = match self {
+            Self::Fast => [32, 12],
+            Self::Balanced => [28, 8],
+            Self::Best => [24, 6],
+        };
+        let index = native::pixels::index_of_level;
+        PairLevels { colour: index(crf.unwrap_or(colour)), matte: index(matte) }
     }
 
     /// Settings of the colour encoder, on one thread.

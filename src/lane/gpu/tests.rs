@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::upload::Uploader;
-use super::{GpuMatte, HostFrame};
+use super::{GpuMatte, HostFrame, Out};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::native::{Model, Tiles};
 use crate::frame::{Composite, Picture, Rect, Size};
@@ -82,13 +82,13 @@ impl Pictures {
             Self::Nvdec(decoder) => {
                 let mut surface = decoder.next_surface().unwrap()?;
                 let picture = surface.to_picture(matte.work(), video.colour).unwrap();
-                matte.surface(&mut surface, Some(out)).unwrap();
+                matte.surface(&mut surface, Out::Planes(out)).unwrap();
                 Some(picture)
             }
             Self::Software(decoder, uploader) => {
                 let picture = decoder.next_picture().unwrap()?;
                 let uploaded = uploader.upload(matte.work(), &picture).unwrap();
-                matte.picture(&uploaded, Some(out)).unwrap();
+                matte.picture(&uploaded, Out::Planes(out)).unwrap();
                 Some(picture)
             }
         }
@@ -247,7 +247,7 @@ fn an_8k_10_bit_lane_takes_at_most_2_gib() {
         let mut host = matte.host_frame().unwrap();
         for _ in 0..12 {
             let mut surface = decoder.next_surface().unwrap().unwrap();
-            matte.surface(&mut surface, Some(&mut host)).unwrap();
+            matte.surface(&mut surface, Out::Planes(&mut host)).unwrap();
             host.wait().unwrap();
         }
         println!("{variant:?}, NVDEC: {} ({:?})", device.ledger().now().sentence(), decoder.tally());

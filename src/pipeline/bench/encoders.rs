@@ -74,15 +74,14 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
     Ok(rows)
 }
 
-/// Writing what the encoders give for `frames`, into the system's cache.
-pub(super) fn mux(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<StageRow>, Error> {
-    let coded = coded(scene, frames).map_err(|e| failed(scene, e.into()))?;
+/// Writing what the encoders gave, into the system's cache.
+pub(super) fn mux(scene: &Scene, coded: &[EncodedPair]) -> Result<Vec<StageRow>, Error> {
     let number = AtomicUsize::new(0);
     let row = |workers| {
         let measured = together(workers, scene.until, &|| {
             let number = number.fetch_add(1, Ordering::Relaxed);
             let mut muxer = muxer(scene, number)?;
-            let (mut at, mut pts, coded) = (0.., 0.., &coded);
+            let (mut at, mut pts) = (0.., 0..);
             Ok(Box::new(move || {
                 let pair = &coded[at.next().unwrap_or(0) % coded.len()];
                 let frame = muxer::Frame {
@@ -138,13 +137,15 @@ fn create(
         .map_err(|source| Error::Mux { path, source })
 }
 
-fn coded(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<EncodedPair>, crate::vp9::Error> {
-    let mut pair = Pair::new(&scene.pair(scene.settings.threads.min(64)))?;
+/// What libvpx makes of `frames`.
+pub(super) fn packets(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<EncodedPair>, Error> {
+    let failed = |e: crate::vp9::Error| failed(scene, e.into());
+    let mut pair = Pair::new(&scene.pair(scene.settings.threads.min(64))).map_err(failed)?;
     let (mut at, mut coded) = (turns(frames.len()), Vec::new());
     for pts in 0..2 * PICTURES as i64 {
-        coded.extend(pair.encode(Arc::clone(&frames[at()]), pts, false)?);
+        coded.extend(pair.encode(Arc::clone(&frames[at()]), pts, false).map_err(failed)?);
     }
-    coded.extend(pair.finish()?);
+    coded.extend(pair.finish().map_err(failed)?);
     Ok(coded)
 }
 

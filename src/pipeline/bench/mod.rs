@@ -10,6 +10,7 @@
 //! A ceiling is what a stage does when it has the whole machine to itself.
 
 mod clip;
+mod coded;
 mod comparison;
 mod drawn;
 mod encoders;

@@ -14,12 +14,13 @@ use crate::pipeline::input::{decode_in_software, open_input};
 use crate::pipeline::machine::machine;
 use crate::pipeline::matting::{Models, key_report, network_report};
 use crate::pipeline::plan::lanes::{Lanes, Need};
-use crate::pipeline::plan::{FilePlan, MattePlan};
+use crate::pipeline::plan::{Coding, FilePlan, MattePlan};
 use crate::pipeline::settings::{Job, MatteChoice, Settings};
 use crate::pipeline::stop::Stop;
 use crate::pipeline::survey::survey;
 use crate::rvm::{Refiner, Variant, Weights};
 use crate::vp9::PairConfig;
+use crate::vp9::native::PairLevels;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,7 @@ pub(super) struct Scene {
     pub(super) packing: Packing,
     pub(super) eyes: Vec<Rect>,
     pub(super) matte: MattePlan,
+    pub(super) coding: Coding,
     /// The same for people.
     pub(super) matte_text: String,
     /// What the machine carries, however short the input is.
@@ -101,11 +103,20 @@ impl Scene {
                 (MattePlan::Key(key), key_report(&key, how))
             }
         };
+        let coding = match &plan {
+            Some(plan) => plan.coding,
+            None => {
+                let network = matches!(matte, MattePlan::Network { .. });
+                let on_gpu = network && matches!(setup.devices[0], Found::Gpu(_));
+                Coding::choose(settings.encoder, settings.quality, on_gpu)?
+            }
+        };
         let need = match &plan {
             Some(plan) => setup.need(plan),
             None => {
                 let on_gpu = matches!(setup.devices[0], Found::Gpu(_));
-                Need::new(size, on_gpu && matches!(matte, MattePlan::Network { .. }), true)
+                let on_gpu = on_gpu && matches!(matte, MattePlan::Network { .. });
+                Need::new(size, on_gpu, true, coding)
             }
         };
         let machine = machine(&setup.devices, settings.threads)?;
@@ -123,6 +134,7 @@ impl Scene {
             packing,
             eyes,
             matte,
+            coding,
             matte_text,
             lanes,
             until,
@@ -167,6 +179,11 @@ impl Scene {
     /// The input's name for people and for errors.
     pub(super) fn name(&self) -> PathBuf {
         self.plan.as_ref().map_or_else(|| "drawn pictures".into(), |plan| plan.job.input.clone())
+    }
+
+    /// Levels of our own encoder.
+    pub(super) fn levels(&self) -> PairLevels {
+        self.settings.quality.native_levels(self.settings.crf)
     }
 
     /// Settings of a pair of encoders with so many threads each.

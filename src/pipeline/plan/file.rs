@@ -1,6 +1,7 @@
 //! One file of a run as it will be done: what was found in it, how it is cut, what its work is called.
 #![forbid(unsafe_code)]
 
+use super::Coding;
 use super::segments::Segment;
 use crate::kernels::key::KeyParameters;
 use crate::layout::Layout;
@@ -25,6 +26,8 @@ pub struct FilePlan {
     pub matte: MattePlan,
     /// The same for people.
     pub matte_report: MatteReport,
+    /// What encodes it.
+    pub coding: Coding,
     /// What becomes of each audio track.
     pub sound: Vec<TrackPlan>,
     /// The earliest shown timestamp in ticks, where the file could be indexed.

@@ -143,6 +143,7 @@ impl FileWork {
             format!("decoded by {} {}", source.decoder, source.decoder_reason),
             format!("layout {} ({})", source.layout.packing, source.layout.detail),
             self.plan.matte_report.sentence(),
+            self.plan.coding.sentence().to_owned(),
             self.segments_sentence(),
         ];
         let plan: Vec<String> =
@@ -258,6 +259,7 @@ impl FileWork {
             output: self.plan.job.output.clone(),
             source: Some(self.source_report(found)),
             matte: Some(self.plan.matte_report.clone()),
+            encoder: Some(self.plan.coding),
             segments: self.plan.segments.len(),
             resumed_frames: self.resumed,
             retries: self.retried.load(Ordering::Relaxed),
@@ -305,6 +307,12 @@ impl FileWork {
             report
                 .notes
                 .push(format!("{moved} fell on the millisecond of the one before and moved on by 1 ms"));
+        }
+        if joined.by_libvpx > 0 {
+            let n = joined.by_libvpx;
+            report.notes.push(format!(
+                "{n} segments had more detail than the native encoder has room for; libvpx encoded them"
+            ));
         }
         if joined.complaints > 0 {
             let n = joined.complaints;

@@ -83,6 +83,10 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
                 written.fetch_add(1, Ordering::Relaxed);
                 work.frame_written(run.observer);
             },
+            lost: &|frames| {
+                written.fetch_sub(frames, Ordering::Relaxed);
+                work.frames_lost(frames);
+            },
         };
         // Without this a panic would leave the others waiting for a segment that never comes back.
         catch_unwind(AssertUnwindSafe(|| worker.run(&order))).unwrap_or_else(|_| {

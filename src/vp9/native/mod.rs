@@ -8,13 +8,15 @@
 //! ```text
 //! coded   the type both halves share        tables  numbers of the VP9 specification
 //! pixels  from planes to a coded frame      device  the same on a GPU
-//! bits    packets from coded frames
+//! bits    packets from coded frames         pair    colour and matte together
 //! ```
 
 pub mod bits;
 mod coded;
 pub mod device;
+mod pair;
 pub mod pixels;
 pub mod tables;
 
 pub use coded::{Block, Coded, Motion, Parameters};
+pub use pair::{PairLevels, PairWriter};
