@@ -190,7 +190,7 @@ extern "C" __global__ void vrp_vp9_plan(const __grid_constant__ vrp::vp9::Args9 
     vrp::vp9::plan(p);
 }
 
-extern "C" __global__ void __launch_bounds__(128, 4) vrp_vp9_code(const __grid_constant__ vrp::vp9::Args9 p) {
+extern "C" __global__ void __launch_bounds__(128, 6) vrp_vp9_code(const __grid_constant__ vrp::vp9::Args9 p) {
     using namespace vrp::vp9;
     __shared__ Shared shared[4];
     Shared& s = shared[threadIdx.x / 32];

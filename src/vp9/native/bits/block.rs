@@ -1,4 +1,5 @@
-//! Modes of a block and its motion vector (VP9 specification, sections 6.4.11 to 6.4.20).
+//! Modes of a block and its motion vector (VP9 specification, section 6.4, `inter_frame_mode_info` to
+//! `read_mv`).
 //!
 //! No motion is always ZEROMV: with the probabilities that a frame sends it costs next to nothing, and
 //! the decoder needs no candidates. Any other motion is one of the two candidates if it can be.

@@ -21,7 +21,7 @@ pub(super) struct BoolWriter<'a> {
 }
 
 impl<'a> BoolWriter<'a> {
-    /// Starts a stream with its marker bit (section 9.2.1) at the end of `bytes`.
+    /// Starts a stream with its marker bit (`init_bool`) at the end of `bytes`.
     pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
         let begin = bytes.len();
         let mut writer = Self { bytes, begin, low: 0, range: 255, ready: 0 };
@@ -32,18 +32,16 @@ impl<'a> BoolWriter<'a> {
     /// Writes a bit that is 0 with `probability` in 256, 1 to 255.
     #[inline(always)]
     pub(super) fn bit(&mut self, bit: bool, probability: u8) {
-        let split = 1 + (((self.range - 1) * u32::from(probability)) >> 8);
+        let (low, range) = (self.low, self.range);
+        let split = 1 + (((range - 1) * u32::from(probability)) >> 8);
         // Without a branch: the bits of dense frames are hard to foresee.
         let one = 0u32.wrapping_sub(u32::from(bit));
-        self.low += u64::from(split & one);
-        let range = split ^ ((split ^ (self.range - split)) & one);
+        let range = split ^ ((split ^ (range - split)) & one);
         let shift = range.leading_zeros() - 24;
+        let low = (low + u64::from(split & one)) << shift;
+        let ready = self.ready + shift;
         self.range = range << shift;
-        self.low <<= shift;
-        self.ready += shift;
-        if self.ready >= FLUSH_BITS {
-            self.flush();
-        }
+        (self.low, self.ready) = if ready >= FLUSH_BITS { self.flush(low, ready) } else { (low, ready) };
     }
 
     /// Writes the lowest `count` bits of `value`, the highest first, each as likely 0 as 1.
@@ -53,14 +51,14 @@ impl<'a> BoolWriter<'a> {
         }
     }
 
-    #[inline(never)]
-    fn flush(&mut self) {
-        let keep = 8 + self.ready - FLUSH_BITS;
-        let top = self.low >> keep;
-        self.low &= (1 << keep) - 1;
-        self.ready -= FLUSH_BITS;
+    /// Puts six bytes out and gives what is left of `low` and its finished bits.
+    #[cold]
+    fn flush(&mut self, low: u64, ready: u32) -> (u64, u32) {
+        let keep = 8 + ready - FLUSH_BITS;
+        let top = low >> keep;
         self.carry(top >> FLUSH_BITS & 1 == 1);
         self.bytes.extend_from_slice(&top.to_be_bytes()[2..]);
+        (low & ((1 << keep) - 1), ready - FLUSH_BITS)
     }
 
     /// Adds 1 to the bytes so far as to one number. The first byte cannot overflow: `low` stays below

@@ -1,6 +1,6 @@
 //! Motion of the blocks around: what a block's own motion is told by, and the context of its mode.
 //!
-//! `find_mv_refs` of the VP9 specification, section 6.4.22, for one reference and error resilient
+//! The motion vector prediction of the VP9 specification, section 6.4 (`find_mv_refs`), for one reference and error resilient
 //! frames, where neither other references nor the frame before can add a candidate.
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use super::walk::Walk;
 use crate::vp9::native::Motion;
 
 /// Neighbours of square blocks of 8, 16, 32 and 64 pixels as rows and columns of units
-/// (`mv_ref_blocks`, section 10.1).
+/// (`mv_ref_blocks`).
 #[rustfmt::skip]
 const NEIGHBOURS: [[(isize, isize); 8]; 4] = [
     [(-1, 0), (0, -1), (-1, -1), (-2, 0), (0, -2), (-2, -1), (-1, -2), (-2, -2)],
@@ -19,7 +19,7 @@ const NEIGHBOURS: [[(isize, isize); 8]; 4] = [
 ];
 
 /// Context of the inter mode by the sum over two neighbours of 3 for ZEROMV and 1 for NEWMV
-/// (`counter_to_context`, section 10.1); 5 cannot be.
+/// (`counter_to_context`); 5 cannot be.
 const MODE_CONTEXT: [u8; 7] = [2, 3, 4, 1, 3, 0, 0];
 
 /// How far a candidate may lead out of the frame, in 1/8 pixels (`MV_BORDER`).

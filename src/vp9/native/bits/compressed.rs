@@ -100,7 +100,7 @@ fn delta(writer: &mut BoolWriter<'_>, old: &mut u8, change: Option<u8>) {
     }
 }
 
-/// Motion vectors' probabilities are sent whole, less their lowest bit, which is 1 (section 6.3.16).
+/// Motion vectors' probabilities are sent whole, less their lowest bit, which is 1 (`update_mv_prob`).
 fn motion(writer: &mut BoolWriter<'_>, probabilities: &mut Probabilities, counts: Option<&Counts>) {
     for slot in slots::MOTION_JOINT..slots::SLOTS {
         let old = &mut probabilities.0[slot];

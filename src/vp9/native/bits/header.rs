@@ -6,9 +6,9 @@
 
 use crate::frame::Size;
 
-/// `interp_filter` of the regular eight-tap filter as a frame's header has it (section 7.2.7).
+/// `interp_filter` of the regular eight-tap filter as a frame's header has it (section 7.2).
 const EIGHTTAP: u32 = 1;
-/// Sync code of key frames (section 7.2.1).
+/// Sync code of key frames (section 7.2).
 const SYNC: u32 = 0x49_83_42;
 
 /// What a header says.
@@ -108,9 +108,10 @@ impl Bits<'_> {
     }
 }
 
-/// Appends the index of a superframe with frames of these sizes, 2 to 8 (annex B).
+/// Appends the index of a superframe with frames of these sizes, 2 to 8, each in four bytes (annex B: bits 110, 11,
+/// then the number of frames less one).
 pub(super) fn superframe_index(bytes: &mut Vec<u8>, sizes: &[usize]) {
-    let marker = 0b110_11_000 | (sizes.len() - 1) as u8;
+    let marker = 0b1101_1000 | (sizes.len() - 1) as u8;
     bytes.push(marker);
     sizes.iter().for_each(|&size| bytes.extend_from_slice(&(size as u32).to_le_bytes()));
     bytes.push(marker);

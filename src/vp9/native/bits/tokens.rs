@@ -1,4 +1,5 @@
-//! The levels of one transform block as tokens (VP9 specification, sections 6.4.24 and 9.3).
+//! The levels of one transform block as tokens (VP9 specification, sections 6.4, `residual` and `tokens`,
+//! and 9.3).
 //!
 //! A level's context is the mean size of its neighbours above and to the left in the block, those that
 //! come earlier in the scan. The first level's context comes from the blocks around.
@@ -53,7 +54,7 @@ const fn places<const N: usize>(scan: &[u16; N], side: u16) -> [Place; N] {
     while at < N {
         let position = scan[at];
         let above = if position >= side { position - side } else { position.saturating_sub(1) };
-        let left = if position % side != 0 { position - 1 } else { above };
+        let left = if position & (side - 1) != 0 { position - 1 } else { above };
         let band = if side == 4 {
             BANDS_4X4[at]
         } else if at < BANDS.len() {

@@ -1,7 +1,8 @@
 //! Which probabilities a frame changes, and how a change is written.
 //!
 //! A change is worth it when the frame's own symbols get cheaper by more than its bits. Deltas are coded
-//! as the VP9 specification reads them in sections 6.3.5 to 6.3.7 (`decode_term_subexp`, `inv_remap_prob`).
+//! as the VP9 specification reads them in section 6.3 (`diff_update_prob`, `decode_term_subexp`,
+//! `inv_remap_prob`).
 #![forbid(unsafe_code)]
 
 use super::boolean::BoolWriter;
@@ -47,7 +48,7 @@ pub(super) fn better_of_model(counts: [u32; 2], large: &[u32; LARGE_TOKENS], old
 fn ideal(counts: [u32; 2]) -> u8 {
     let [zeros, ones] = counts.map(u64::from);
     let all = zeros + ones;
-    if all == 0 { 128 } else { ((zeros * 256 + all / 2) / all).clamp(1, 255) as u8 }
+    (zeros * 256 + all / 2).checked_div(all).map_or(128, |share| share.clamp(1, 255) as u8)
 }
 
 /// Looks from the ideal probability towards the old one: nearer ones have shorter deltas.
@@ -129,7 +130,7 @@ fn recentre(value: i32, middle: i32) -> i32 {
 mod tests {
     use super::*;
 
-    /// `inv_remap_prob` as the specification has it, section 6.3.7, with its table made by its rule.
+    /// `inv_remap_prob` as the specification has it, with its table made by its rule.
     fn inv_remap(delta: u32, old: u8) -> u8 {
         let coarse: Vec<i32> = (0..20).map(|n| 7 + 13 * n).collect();
         let fine = (1..=253).filter(|n| !coarse.contains(n));

@@ -1,6 +1,6 @@
 //! The walk over one tile column: superblocks, partitions, and what later blocks look back at.
 //!
-//! VP9 specification, sections 6.4.1 to 6.4.3. The walk is the same for counting and for writing, and
+//! VP9 specification, section 6.4, `decode_tile` to `decode_block`. The walk is the same for counting and for writing, and
 //! for the flat key frame, whose partitions split only where the frame's edge makes them.
 #![forbid(unsafe_code)]
 

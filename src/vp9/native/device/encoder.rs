@@ -17,7 +17,7 @@ use crate::kernels::device::{DeviceComposite, Error};
 /// Threads of a block of each kernel.
 const THREADS: u32 = 128;
 /// Blocks of the coding kernel that fit a multiprocessor.
-const RESIDENT: u32 = 4;
+const RESIDENT: u32 = 6;
 /// Blocks that fill the border of a plane.
 const BORDER_BLOCKS: u32 = 96;
 /// Two of each, the last frame's and the next one's.

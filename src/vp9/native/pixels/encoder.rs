@@ -55,6 +55,11 @@ impl Encoder {
         Self { tuning, size, grid, picture, coarse, motions, active }
     }
 
+    /// Numbers for the frames to come; the stream stays a colour or a matte.
+    pub fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = Tuning { matte: self.tuning.matte, ..tuning };
+    }
+
     /// What decoders show after the last frame: luma, then chroma unless it is a matte.
     pub fn picture(&self) -> &[Plane<u8>] {
         &self.picture

@@ -1,6 +1,6 @@
 //! Default probabilities of coefficient tokens in inter blocks, and the model of large ones.
 //!
-//! `default_coef_probs` and `pareto_table` of the VP9 specification, section 10.5, the former without
+//! `default_coef_probs` and `pareto_table` of the VP9 specification, section 10, the former without
 //! intra blocks and 32x32 transforms, which this encoder has none of.
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! Default probabilities of block modes and motion vectors, as far as the subset has them.
 //!
-//! From the VP9 specification, section 10.5: `default_skip_prob`, `default_inter_mode_probs`,
+//! From the VP9 specification, section 10: `default_skip_prob`, `default_inter_mode_probs`,
 //! `default_is_inter_prob`, `default_single_ref_prob`, `default_partition_probs`, the `default_mv_*`
 //! tables, `kf_partition_probs`, and of the key frame's modes those of DC_PRED beside DC_PRED.
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! Default scan orders: position in raster order of the n-th coefficient of a transform block.
 //!
 //! The tables `default_scan_4x4`, `default_scan_8x8` and `default_scan_16x16` of the VP9 specification,
-//! section 10.2. They are the orders of every block whose two passes are both DCT, so the only ones of
+//! section 10. They are the orders of every block whose two passes are both DCT, so the only ones of
 //! this encoder; entry 0 is the DC coefficient.
 #![forbid(unsafe_code)]
 

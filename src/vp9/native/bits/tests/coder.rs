@@ -3,7 +3,7 @@
 use super::super::boolean::BoolWriter;
 use super::scene::Random;
 
-/// Sections 9.2.1 and 9.2.2, one bit at a time.
+/// Section 9.2 of the VP9 specification, one bit at a time.
 struct Reader<'a> {
     bytes: &'a [u8],
     bit: usize,
@@ -67,7 +67,7 @@ fn what_is_written_is_read() {
         for (n, &(bit, probability)) in symbols.iter().enumerate() {
             assert_eq!(reader.read(probability), bit, "seed {seed}, symbol {n}");
         }
-        // All bits were there, and the rest is padding, zero (section 9.2.3).
+        // All bits were there, and the rest is padding, zero (`exit_bool`).
         while reader.bit < (bytes.len() - 3) * 8 {
             assert_eq!(reader.next(), 0);
         }
