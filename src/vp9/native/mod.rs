@@ -7,11 +7,14 @@
 //!
 //! ```text
 //! coded   the type both halves share        tables  numbers of the VP9 specification
+//! pixels  from planes to a coded frame      device  the same on a GPU
 //! bits    packets from coded frames
 //! ```
 
 pub mod bits;
 mod coded;
+pub mod device;
+pub mod pixels;
 pub mod tables;
 
 pub use coded::{Block, Coded, Motion, Parameters};
