@@ -76,9 +76,7 @@ impl<'a> Worker<'a> {
             Err(Error::Lane { source: lane::Error::TooMuchDetail, .. }) => {
                 // From the segment's first frame on, so that its bytes depend on nothing but the plan.
                 (order.lost)(written.into_inner());
-                let (kit, finished) =
-                    self.work(self.kit(order)?, order, Coding::Libvpx, &AtomicU64::new(0))?;
-                (kit, Finished { by_libvpx: true, ..finished })
+                self.work(self.kit(order)?, order, Coding::Libvpx, &AtomicU64::new(0))?
             }
             done => done?,
         };
@@ -133,7 +131,7 @@ impl<'a> Worker<'a> {
             unseen: totals.unseen,
             complaints: totals.complaints,
             nudged: rising.moved,
-            by_libvpx: false,
+            by_libvpx: coding != plan.coding,
         };
         if let Some(last_ms) = rising.last_ms {
             let end = end_ms(&plan.video, last_ms, totals.frames);

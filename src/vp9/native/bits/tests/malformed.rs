@@ -7,6 +7,9 @@ use crate::vp9::native::{Block, Motion, Parameters};
 
 const SIZE: Size = Size::new(40, 24);
 
+/// What is broken, and how.
+type Change = (&'static str, fn(&mut Scene));
+
 /// A frame with one whole block in the first cell, three levels in its luma.
 fn good() -> Scene {
     let mut scene = Scene::new(SIZE);
@@ -21,7 +24,7 @@ fn write(scene: &Scene) -> Result<Vec<u8>, Error> {
 #[test]
 fn every_field_is_checked() {
     assert!(write(&good()).is_ok());
-    let bad: [(&str, fn(&mut Scene)); 14] = [
+    let bad: [Change; 14] = [
         ("a block that is not there", |scene| scene.index[0] = 2),
         ("a block far beyond", |scene| scene.index[0] = u32::MAX),
         ("neither whole nor quarters", |scene| scene.blocks[0].whole = 2),

@@ -3,6 +3,7 @@
 mod accept;
 mod coder;
 mod content;
+mod joint;
 mod malformed;
 mod same;
 mod scene;
