@@ -183,4 +183,56 @@ struct Search {
     }
 };
 
+// The motion of most of a superblock's cells, as pixels/search.rs finds it.
+__device__ __forceinline__ Motion common_motion(const Args9& p, const Stream9& stream, int cell_x, int cell_y, int lane) {
+    const int across = cells_across(p), down = cells_down(p), x = (cell_x & ~3) + (lane & 3), y = (cell_y & ~3) + (lane >> 2 & 3);
+    const bool inside = lane < 16 && x < across && y < down;
+    const Motion own = inside ? stream.found[(size_t)y * across + x] : Motion{0, 0};
+    const unsigned there = __ballot_sync(ALL, inside);
+    int far = 0;
+    for (int i = 0; i < 16; ++i) {
+        const int row = __shfl_sync(ALL, (int)own.row, i), column = __shfl_sync(ALL, (int)own.column, i);
+        if (there >> i & 1) far += min(abs(row - own.row), 64) + min(abs(column - own.column), 64);
+    }
+    const int best = (int)(warp_min(inside ? (unsigned)(far * 16 + lane) : ALL) & 15);
+    return {(short)__shfl_sync(ALL, (int)own.row, best), (short)__shfl_sync(ALL, (int)own.column, best)};
+}
+
+// The cell's motion, once those of all cells are known: its own, none, the common one or a neighbour's.
+__device__ __forceinline__ Motion settle(const Args9& p, const Stream9& stream, Shared& s, int cell_x, int cell_y, int lane) {
+    const int across = cells_across(p), down = cells_down(p);
+    const Motion common = common_motion(p, stream, cell_x, cell_y, lane);
+    // Own, none, common, left, right, above, below.
+    int row = 0, column = 0;
+    if (lane < 7) {
+        const int x = cell_x + (lane == 4) - (lane == 3), y = cell_y + (lane == 6) - (lane == 5);
+        if (lane == 2) row = common.row, column = common.column;
+        else if (lane != 1 && x >= 0 && x < across && y >= 0 && y < down) {
+            const Motion motion = stream.found[(size_t)y * across + x];
+            row = motion.row, column = motion.column;
+        }
+        row = clamp_motion(row, cell_y, down), column = clamp_motion(column, cell_x, across);
+        s.known[lane] = {(short)row, (short)column};
+    }
+    __syncwarp();
+    Motion best = s.known[0];
+    int cost = 0x7fffffff;
+    for (int i = 0; i < 7; ++i) {
+        const Motion motion = s.known[i];
+        bool seen = false;
+        for (int j = 0; j < i; ++j) seen = seen || (s.known[j].row == motion.row && s.known[j].column == motion.column);
+        if (seen) continue;
+        predict<16>(p, stream.before.planes[0], p.pitch, cell_x * CELL, cell_y * CELL, 2 * motion.row, 2 * motion.column, s,
+                    reinterpret_cast<unsigned char*>(s.samples[0]), 16, lane);
+        const unsigned sum =
+            warp_sum(__vsadu4(s.samples[0][lane], s.source[0][lane]) + __vsadu4(s.samples[0][lane + 32], s.source[0][lane + 32]));
+        const int none = apart(motion.row, motion.column, {0, 0}), other = apart(motion.row, motion.column, common);
+        const int bits = min(none ? none + stream.tuning.new_bits : 0, 1 + (other ? other + stream.tuning.new_bits : 0));
+        const int next = 16 * (int)sum + stream.tuning.settling_worth * bits;
+        if (next < cost) cost = next, best = motion;
+        __syncwarp();
+    }
+    return best;
+}
+
 }  // namespace vrp::vp9

@@ -16,8 +16,8 @@ use crate::kernels::device::{DeviceComposite, Error};
 
 /// Threads of a block of each kernel.
 const THREADS: u32 = 128;
-/// Blocks of the coding kernel that fit a multiprocessor.
-const RESIDENT: u32 = 6;
+/// Blocks of the searching and the coding kernel that fit a multiprocessor.
+const RESIDENT: u32 = 8;
 /// Blocks that fill the border of a plane.
 const BORDER_BLOCKS: u32 = 96;
 /// Two of each, the last frame's and the next one's.
@@ -28,6 +28,8 @@ struct Half {
     tuning: Tuning,
     layout: Layout,
     pictures: [DeviceBuffer; COPIES],
+    /// As the search finds them, before they settle.
+    found: DeviceBuffer,
     motions: [DeviceBuffer; COPIES],
     changed: [DeviceBuffer; COPIES],
 }
@@ -42,6 +44,7 @@ pub struct Encoder {
     scans: DeviceBuffer,
     taps: DeviceBuffer,
     plan: Kernel,
+    search: Kernel,
     code: Kernel,
     border: Kernel,
     reset: Kernel,
@@ -61,7 +64,8 @@ impl Half {
             Ok::<_, Error>([zeroed(len.next_multiple_of(16))?, zeroed(len.next_multiple_of(16))?])
         };
         let motions = two(cells * size_of::<Motion>())?;
-        Ok(Self { tuning, layout, pictures: two(layout.len_bytes)?, motions, changed: two(cells)? })
+        let found = zeroed(cells * size_of::<Motion>())?;
+        Ok(Self { tuning, layout, pictures: two(layout.len_bytes)?, found, motions, changed: two(cells)? })
     }
 }
 
@@ -89,6 +93,7 @@ impl Encoder {
             scans: DeviceBuffer::from_slice(device, &scans)?,
             taps: DeviceBuffer::from_slice(device, &taps)?,
             plan: device.kernel("vrp_vp9_plan", 0)?,
+            search: device.kernel("vrp_vp9_search", 0)?,
             code: device.kernel("vrp_vp9_code", 0)?,
             border: device.kernel("vrp_vp9_border", 0)?,
             reset: device.kernel("vrp_vp9_reset", 0)?,
@@ -96,6 +101,17 @@ impl Encoder {
             current: 0,
             started: false,
         })
+    }
+
+    /// Numbers for the frames to come: a colour's and a matte's.
+    ///
+    /// # Panics
+    /// When they are not a colour's and a matte's.
+    pub fn set_tunings(&mut self, tunings: [Tuning; 2]) {
+        assert_eq!(tunings.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
+        for (half, tuning) in self.streams.iter_mut().zip(tunings) {
+            half.tuning = tuning;
+        }
     }
 
     /// Enqueues a frame: kernels, then the copies home of as much as is expected. The first frame is a key point
@@ -144,6 +160,8 @@ impl Encoder {
         // all else ours or the output's, sized for these cells.
         unsafe { self.plan.launch(stream, [cells.div_ceil(THREADS), 1, 1], THREADS, &args) }?;
         // SAFETY: as above.
+        unsafe { self.search.launch(stream, [self.code_blocks, 1, 1], THREADS, &args) }?;
+        // SAFETY: as above.
         unsafe { self.code.launch(stream, [self.code_blocks, 1, 1], THREADS, &args) }?;
         // SAFETY: as above; six planes in both streams.
         unsafe { self.border.launch(stream, [BORDER_BLOCKS, 6, 1], THREADS, &args) }?;
@@ -163,9 +181,11 @@ impl Encoder {
                 tuning: half.tuning,
                 planes: if stream == 0 { 3 } else { 1 },
                 source_pitch: sources.map(|plane| planes[plane].pitch as i32),
+                level_capacity: level_capacity(Coded::cells(self.size).area()) as u32,
                 source: sources.map(address),
                 before: half.layout.args(&half.pictures[before]),
                 after: half.layout.args(&half.pictures[after]),
+                found: half.found.address(),
                 motions_before: half.motions[before].address(),
                 motions_after: half.motions[after].address(),
                 changed_before: half.changed[before].address(),
@@ -174,8 +194,6 @@ impl Encoder {
                 index: out.index.address() + (COUNTS * 4) as u64,
                 blocks: out.blocks.address(),
                 levels: out.levels.address(),
-                level_capacity: level_capacity(Coded::cells(self.size).area()) as u32,
-                stream: stream as i32,
             }
         };
         let [pitch, chroma_pitch, coarse_pitch] = self.streams[0].layout.pitches.map(|pitch| pitch as i32);

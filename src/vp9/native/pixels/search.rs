@@ -84,6 +84,52 @@ impl Scene<'_> {
         found.motion
     }
 
+    /// The motion of a cell once those of all cells have been `found`: its own, none, or the `common` one of its
+    /// superblock, of which a cheaper one is taken where it predicts nearly as well.
+    pub fn settle(
+        &self,
+        column: usize,
+        row: usize,
+        source: &[u8; CELL * CELL],
+        found: &[Motion],
+        common: Motion,
+    ) -> Motion {
+        let near = around(self.grid, found, column, row);
+        let cost = |motion: Motion| {
+            let motion = self.grid.clamp(column, row, motion.row.into(), motion.column.into());
+            let mut block = [0u8; CELL * CELL];
+            predict(self.reference, false, (column * CELL, row * CELL), motion, CELL, &mut block, CELL);
+            let differences: i32 = block.iter().zip(source).map(|(&a, &b)| i32::from(a.abs_diff(b))).sum();
+            let new = |other: &Motion| match apart(motion, other) {
+                0 => 0,
+                bits => bits + self.tuning.new_bits,
+            };
+            let bits = new(&Motion::default()).min(1 + new(&common));
+            (16 * differences + self.tuning.settling_worth * bits, motion)
+        };
+        let best = [Motion::default(), common, near[1], near[2], near[3], near[4]].map(cost);
+        best.into_iter().fold(cost(near[0]), |best, next| if next.0 < best.0 { next } else { best }).1
+    }
+
+    /// For each superblock of 4x4 cells the motion that is nearest to those of all its cells.
+    pub fn common(&self, found: &[Motion]) -> Vec<Motion> {
+        let Size { width, height } = self.grid.cells;
+        let mut common = Vec::new();
+        for top in (0..height).step_by(4) {
+            for left in (0..width).step_by(4) {
+                let cells =
+                    (0..16).map(|i| (top + i / 4, left + i % 4)).filter(|&(y, x)| y < height && x < width);
+                let motions: Vec<Motion> = cells.map(|(y, x)| found[y * width + x]).collect();
+                let far = |motion: &Motion| -> i32 {
+                    let away = |a: i16, b: i16| (i32::from(a) - i32::from(b)).abs().min(64);
+                    motions.iter().map(|m| away(m.row, motion.row) + away(m.column, motion.column)).sum()
+                };
+                common.push(motions.iter().copied().min_by_key(far).unwrap_or_default());
+            }
+        }
+        common
+    }
+
     /// The best coarse positions up and left, up and right, down and left, down and right.
     fn afar(&self, column: usize, row: usize, source: &[u8; CELL * CELL]) -> [Motion; 4] {
         let source = coarse(source);
@@ -105,18 +151,20 @@ impl Scene<'_> {
         best.map(|(_, motion)| motion)
     }
 
-    /// No motion, and those of the frame before around the cell; no motion where there is no cell.
+    /// No motion, and those of the frame before around the cell.
     fn known(&self, column: usize, row: usize) -> [Motion; 8] {
-        let Grid { cells, .. } = self.grid;
-        let mut known = [Motion::default(); 8];
-        for (known, [x, y]) in known[1..].iter_mut().zip(NEIGHBOURS) {
-            let (x, y) = (column as i32 + x, row as i32 + y);
-            if (0..cells.width as i32).contains(&x) && (0..cells.height as i32).contains(&y) {
-                *known = self.motions[y as usize * cells.width + x as usize];
-            }
-        }
-        known
+        let near = around(self.grid, self.motions, column, row);
+        std::array::from_fn(|i| if i == 0 { Motion::default() } else { near[i - 1] })
     }
+}
+
+/// The motions of a cell and its neighbours; no motion where there is no cell.
+fn around(grid: Grid, motions: &[Motion], column: usize, row: usize) -> [Motion; 7] {
+    NEIGHBOURS.map(|[x, y]| {
+        let (x, y) = (column as i32 + x, row as i32 + y);
+        let inside = (0..grid.cells.width as i32).contains(&x) && (0..grid.cells.height as i32).contains(&y);
+        if inside { motions[y as usize * grid.cells.width + x as usize] } else { Motion::default() }
+    })
 }
 
 /// Means of 4x4 samples of a cell.
@@ -131,14 +179,16 @@ pub fn coarse(luma: &[u8; CELL * CELL]) -> [u8; 16] {
 /// Bits that a motion is taken to cost where `known` ones are likely to be its neighbours': none for no
 /// motion, few for a known one, else by the distance from the best of them.
 fn bits(motion: Motion, known: &[Motion; 8]) -> i32 {
+    let near = known[1..].iter().map(|other| 2 + apart(motion, other)).min().unwrap_or(i32::MAX);
+    near.min(apart(motion, &known[0]))
+}
+
+/// Bits that the difference of two motions is taken to cost.
+fn apart(motion: Motion, other: &Motion) -> i32 {
     let digits = |a: i16, b: i16| {
         let quarters = (i32::from(a) - i32::from(b)).abs() >> 1;
         if quarters == 0 { 0 } else { 2 * (32 - quarters.leading_zeros() as i32) + 1 }
     };
-    let apart = |other: &Motion| {
-        let distance = digits(motion.row, other.row) + digits(motion.column, other.column);
-        if distance == 0 { 0 } else { 3 + distance }
-    };
-    let near = known[1..].iter().map(|other| 2 + apart(other)).min().unwrap_or(i32::MAX);
-    near.min(apart(&known[0]))
+    let distance = digits(motion.row, other.row) + digits(motion.column, other.column);
+    if distance == 0 { 0 } else { 3 + distance }
 }

@@ -58,6 +58,12 @@ pub fn index_of_level(level: u8) -> u8 {
     }
 }
 
+/// The level at which key points of a stream of this level are coded: finer, since what does not move keeps
+/// what the key point gave it.
+pub fn key_level(level: u8) -> u8 {
+    level / 2
+}
+
 /// What is coded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -81,6 +87,10 @@ pub struct Tuning {
     pub bit_worth: i32,
     /// Worth of a bit of motion, in sixteenths of a luma difference.
     pub motion_worth: i32,
+    /// The same when neighbours' motions are compared.
+    pub settling_worth: i32,
+    /// Bits that a motion costs beside its difference when it is none of those at hand.
+    pub new_bits: i32,
     /// Costs in sixteenths of a luma difference below which the search is short.
     pub near: i32,
     /// 1 for a matte.
@@ -89,8 +99,6 @@ pub struct Tuning {
     pub overshoot: i32,
     /// The same where the prediction is right already.
     pub guard: i32,
-    /// Worth of a bit against squared errors of pixels, in 256ths.
-    pub error_worth: i32,
 }
 
 impl Tuning {
@@ -106,12 +114,13 @@ impl Tuning {
             bit_worth: 9,
             // About libvpx's weight, which grows with the step.
             motion_worth: 38 + ac_step / 6,
+            // At 8K a third dearer motion cost 0.05 dB of luma and saved 5% of the bytes.
+            settling_worth: 3 * (38 + ac_step / 6),
+            new_bits: 5,
             near: 16 * 384,
             matte,
             overshoot: matte * (1 + ac_step / 16),
             guard: 0,
-            // An orthonormal step squared, times 0.14.
-            error_worth: (ac_step * ac_step * 36 / 64).max(1),
         }
     }
 }
