@@ -107,6 +107,9 @@ impl Tuning {
         let [dc_step, ac_step] =
             [DC_STEPS, AC_STEPS].map(|steps| i32::from(steps[usize::from(base_q_index)]));
         let matte = i32::from(kind == Kind::Matte);
+        // With both, a quarter as many samples that should be 0 or 255 were not on a moving disc, for 3% fewer bytes
+        // than with `overshoot` alone; twice as much of either took 5 to 25% more.
+        let overshoot = matte * (1 + ac_step / 16);
         Self {
             dc_step,
             ac_step,
@@ -119,8 +122,8 @@ impl Tuning {
             new_bits: 5,
             near: 16 * 384,
             matte,
-            overshoot: matte * (1 + ac_step / 16),
-            guard: 0,
+            overshoot,
+            guard: (overshoot + 1) / 2,
         }
     }
 }
