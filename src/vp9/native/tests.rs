@@ -1,9 +1,9 @@
 //! Both halves together: planes, coded frames, packets, and what libvpx makes of them.
 
 use super::bits::Writer;
-use super::pixels::{Encoder, Kind, Tuning, index_of_level, key_level};
+use super::pixels::{Encoder, Kind, Tuning, index_of_level};
 use super::scenes::{Random, scene};
-use super::{Parameters, pixels};
+use super::{PairLevels, Parameters, pixels};
 use crate::frame::{Colour, Composite, Matrix, Plane, Range, Samples, Size, Yuv420};
 use crate::vp9::{self, Content, Deadline, Decoder, EncoderConfig, Planes};
 
@@ -25,7 +25,9 @@ fn ours(frames: &[(Composite, bool)], (kind, content): (Kind, Content), level: u
     let mut decoder = Decoder::new(1).unwrap();
     let (mut bytes, mut errors) = (0, 0);
     for (number, (frame, key)) in frames.iter().enumerate() {
-        let index = index_of_level(if *key { key_level(level) } else { level });
+        let index = index_of_level(level);
+        let levels = PairLevels { colour: index, matte: index }.of(*key);
+        let index = if kind == Kind::Colour { levels.colour } else { levels.matte };
         encoder.set_tuning(Tuning::new(kind, index));
         let sources = sources(frame, kind);
         let coded = encoder.encode(&sources, &frame.activity, *key);

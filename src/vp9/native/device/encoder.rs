@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::coded::{CELL, Coded, Motion};
-use super::super::pixels::{TAPS, Tuning, scan};
+use super::super::pixels::{TAPS, Tunings, scan};
 use super::args::{Args, ResetArgs, StreamArgs};
 use super::output::{COUNTS, Output, level_capacity};
 use super::picture::Layout;
@@ -25,7 +25,6 @@ const COPIES: usize = 2;
 
 /// One stream.
 struct Half {
-    tuning: Tuning,
     layout: Layout,
     pictures: [DeviceBuffer; COPIES],
     /// As the search finds them, before they settle.
@@ -37,6 +36,7 @@ struct Half {
 /// The pixel half of a colour stream and a matte.
 pub struct Encoder {
     size: Size,
+    tunings: Tunings,
     streams: [Half; 2],
     active: DeviceBuffer,
     items: DeviceBuffer,
@@ -55,8 +55,8 @@ pub struct Encoder {
 }
 
 impl Half {
-    fn new(device: &Arc<Device>, size: Size, tuning: Tuning) -> Result<Self, Error> {
-        let layout = Layout::new(size, tuning.matte == 0);
+    fn new(device: &Arc<Device>, size: Size, chroma: bool) -> Result<Self, Error> {
+        let layout = Layout::new(size, chroma);
         let cells = Coded::cells(size).area();
         let zeroed = |len: usize| Ok::<_, Error>(DeviceBuffer::zeroed(device, len)?.held_for(Part::Planes));
         // Reset in groups of 16 bytes.
@@ -65,28 +65,30 @@ impl Half {
         };
         let motions = two(cells * size_of::<Motion>())?;
         let found = zeroed(cells * size_of::<Motion>())?;
-        Ok(Self { tuning, layout, pictures: two(layout.len_bytes)?, found, motions, changed: two(cells)? })
+        Ok(Self { layout, pictures: two(layout.len_bytes)?, found, motions, changed: two(cells)? })
     }
 }
 
 impl Encoder {
-    /// Streams of frames of `size`: a colour's tuning and a matte's. Takes about 6 bytes a pixel.
+    /// Streams of frames of `size`. Takes about 6 bytes a pixel.
     ///
     /// # Errors
     /// When the device has not enough memory.
     ///
     /// # Panics
     /// When the tunings are not a colour's and a matte's.
-    pub fn new(device: &Arc<Device>, size: Size, tunings: [Tuning; 2]) -> Result<Self, Error> {
-        assert_eq!(tunings.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
+    pub fn new(device: &Arc<Device>, size: Size, tunings: Tunings) -> Result<Self, Error> {
+        for both in [tunings.key, tunings.usual] {
+            assert_eq!(both.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
+        }
         let cells = Coded::cells(size).area();
         let scans: Vec<u16> = [4, 8, 16].into_iter().flat_map(scan).copied().collect();
         // A tap of 128 is no signed byte; the kernels do not use the row that has it.
         let taps: Vec<u8> = TAPS.iter().flatten().map(|&tap| tap as u8).collect();
-        let [colour, matte] = tunings;
         Ok(Self {
             size,
-            streams: [Half::new(device, size, colour)?, Half::new(device, size, matte)?],
+            tunings,
+            streams: [Half::new(device, size, true)?, Half::new(device, size, false)?],
             active: DeviceBuffer::zeroed(device, cells)?,
             items: DeviceBuffer::zeroed(device, cells * 2 * size_of::<u32>())?,
             queue: DeviceBuffer::zeroed(device, 16)?,
@@ -101,17 +103,6 @@ impl Encoder {
             current: 0,
             started: false,
         })
-    }
-
-    /// Numbers for the frames to come: a colour's and a matte's.
-    ///
-    /// # Panics
-    /// When they are not a colour's and a matte's.
-    pub fn set_tunings(&mut self, tunings: [Tuning; 2]) {
-        assert_eq!(tunings.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
-        for (half, tuning) in self.streams.iter_mut().zip(tunings) {
-            half.tuning = tuning;
-        }
     }
 
     /// Enqueues a frame: kernels, then the copies home of as much as is expected. The first frame is a key point
@@ -178,7 +169,7 @@ impl Encoder {
             // Y, U and V, or alpha.
             let sources = if stream == 0 { [0, 1, 2] } else { [3; 3] };
             StreamArgs {
-                tuning: half.tuning,
+                tuning: self.tunings.of(key)[stream],
                 planes: if stream == 0 { 3 } else { 1 },
                 source_pitch: sources.map(|plane| planes[plane].pitch as i32),
                 level_capacity: level_capacity(Coded::cells(self.size).area()) as u32,

@@ -7,9 +7,9 @@ use super::{Encoder, Output};
 use crate::frame::{Composite, Plane, Size};
 use crate::gpu::{Device, Event, Stream};
 use crate::kernels::device::DeviceComposite;
-use crate::vp9::native::Coded;
-use crate::vp9::native::pixels::{self, Frame, Kind};
+use crate::vp9::native::pixels::{self, Frame, Tunings, index_of_level};
 use crate::vp9::native::scenes::{Random, scene};
+use crate::vp9::native::{Coded, PairLevels};
 
 fn device() -> &'static Arc<Device> {
     static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
@@ -35,9 +35,9 @@ fn in_order(coded: &Coded<'_>) -> Frame {
     out
 }
 
-fn tunings(levels: [u8; 2]) -> [pixels::Tuning; 2] {
-    [(Kind::Colour, levels[0]), (Kind::Matte, levels[1])]
-        .map(|(kind, level)| pixels::Encoder::tuning(kind, level).0)
+fn tunings(levels: [u8; 2]) -> Tunings {
+    let [colour, matte] = levels.map(index_of_level);
+    PairLevels { colour, matte }.tunings()
 }
 
 /// Runs `frames` through both; `pitch` and `gap` as in `DeviceComposite::padded`.
@@ -46,7 +46,7 @@ fn check(frames: &[(Composite, bool)], levels: [u8; 2], pitch: usize, gap: usize
     let stream = Stream::new(device()).unwrap();
     let tunings = tunings(levels);
     let mut encoder = Encoder::new(device(), size, tunings).unwrap();
-    let mut reference = tunings.map(|tuning| pixels::Encoder::new(size, tuning));
+    let mut reference = tunings.key.map(|tuning| pixels::Encoder::new(size, tuning));
     let mut outputs = [0, 1].map(|_| Output::new(device(), size).unwrap());
     let mut input =
         DeviceComposite::padded(device(), size, |w| (w + pitch).next_multiple_of(2), gap).unwrap();
@@ -60,6 +60,7 @@ fn check(frames: &[(Composite, bool)], levels: [u8; 2], pitch: usize, gap: usize
         let colour = &frame.colour;
         let sources: [&[&Plane<u8>]; 2] = [&[&colour.y, &colour.u, &colour.v], &[&frame.alpha]];
         for half in 0..2 {
+            reference[half].set_tuning(tunings.of(*key)[half]);
             let expected = reference[half].encode(sources[half], &frame.activity, *key);
             let got = in_order(&fetched.streams[half]);
             let place = format!("{size} frame {number} stream {half} levels {levels:?}");

@@ -58,12 +58,6 @@ pub fn index_of_level(level: u8) -> u8 {
     }
 }
 
-/// The level at which key points of a stream of this level are coded: finer, since what does not move keeps
-/// what the key point gave it.
-pub fn key_level(level: u8) -> u8 {
-    level / 2
-}
-
 /// What is coded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -125,5 +119,21 @@ impl Tuning {
             overshoot,
             guard: (overshoot + 1) / 2,
         }
+    }
+}
+
+/// Numbers of a colour stream and its matte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tunings {
+    /// For key points.
+    pub key: [Tuning; 2],
+    /// For all other frames.
+    pub usual: [Tuning; 2],
+}
+
+impl Tunings {
+    /// Those of a frame.
+    pub fn of(&self, key: bool) -> [Tuning; 2] {
+        if key { self.key } else { self.usual }
     }
 }
