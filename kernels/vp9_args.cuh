@@ -21,9 +21,10 @@ static_assert(sizeof(Block) == 48, "mirrored in src/vp9/native/coded.rs");
 
 // src/vp9/native/pixels/tuning.rs
 struct Tuning {
-    int dc_step, ac_step, rounding, bit_worth, motion_worth, settling_worth, new_bits, near, matte, overshoot, guard;
+    int dc_step, ac_step, rounding, bit_worth, motion_worth, settling_worth, new_bits, split_bits, try_split, split_worth, error_worth,
+        near, matte, overshoot, guard;
 };
-static_assert(sizeof(Tuning) == 44, "mirrored in src/vp9/native/pixels/tuning.rs");
+static_assert(sizeof(Tuning) == 60, "mirrored in src/vp9/native/pixels/tuning.rs");
 
 struct Counts {
     unsigned blocks, levels, overflow, unused;
@@ -52,7 +53,7 @@ struct Stream9 {
     Block* blocks;
     short* levels;
 };
-static_assert(sizeof(Stream9) == 224, "mirrored in src/vp9/native/device/args.rs");
+static_assert(sizeof(Stream9) == 240, "mirrored in src/vp9/native/device/args.rs");
 
 struct Args9 {
     Stream9 streams[2];
@@ -64,7 +65,7 @@ struct Args9 {
     const uint2* taps;            // 16 times 8 signed bytes; the first is not used
     int activity_pitch, width, height, pitch, chroma_pitch, coarse_pitch, key, unused;
 };
-static_assert(sizeof(Args9) == 528, "mirrored in src/vp9/native/device/args.rs");
+static_assert(sizeof(Args9) == 560, "mirrored in src/vp9/native/device/args.rs");
 
 __device__ __forceinline__ int cells_across(const Args9& p) { return (p.width + CELL - 1) / CELL; }
 __device__ __forceinline__ int cells_down(const Args9& p) { return (p.height + CELL - 1) / CELL; }
@@ -95,8 +96,8 @@ struct Shared {
     unsigned window[24 * 7];   // luma around a whole pixel position, 24 columns and some
     unsigned middle[16 * 7];   // filtered across, by columns of 24 rows
     int values[320];           // residual or coefficients
-    short levels[384];
-    unsigned short ends[12];
+    alignas(4) short levels[384];
+    alignas(4) unsigned short ends[12];
     Motion known[8];
     unsigned coarse[4];
 };

@@ -134,15 +134,20 @@ __device__ __forceinline__ void search_cell(const Args9& p, const Stream9& strea
 __device__ __forceinline__ void work_cell(const Args9& p, const Stream9& stream, Shared& s, int cell, int lane) {
     const int across = cells_across(p), cell_x = cell % across, cell_y = cell / across;
     const int blocks_across = (p.width + 7) / 8, blocks_down = (p.height + 7) / 8;
-    const bool right = 2 * cell_x + 1 < blocks_across, below = 2 * cell_y + 1 < blocks_down, whole = right && below;
+    const bool right = 2 * cell_x + 1 < blocks_across, below = 2 * cell_y + 1 < blocks_down, complete = right && below;
     const unsigned missing = (right ? 0 : 0b1010) | (below ? 0 : 0b1100);
     load_cell(p, stream, s, cell_x, cell_y, lane);
-    const Motion found = flat_cell(stream, s, lane) ? Motion{0, 0} : settle(p, stream, s, cell_x, cell_y, lane);
-    const Motion motion[4] = {found, found, found, found};
-    const int used = code_cell(p, stream, s, cell_x, cell_y, motion, whole, missing, lane);
+    Settled settled{{}, complete};
+    if (!flat_cell(stream, s, lane)) settled = settle(p, stream, s, cell_x, cell_y, complete, lane);
+    const int used = code_cell(p, stream, s, cell_x, cell_y, settled.motion, settled.whole, missing, lane);
     __syncwarp();
     store_cell(p, stream, s, cell_x, cell_y, lane);
-    if (used == 0 && found.row == 0 && found.column == 0) return;
+    unsigned motion[4], moved = 0;
+    for (int i = 0; i < 4; ++i) {
+        motion[i] = (unsigned short)settled.motion[i].row | (unsigned)(unsigned short)settled.motion[i].column << 16;
+        moved |= motion[i];
+    }
+    if (used == 0 && moved == 0) return;
 
     unsigned block = 0, first = 0;
     if (lane == 0) {
@@ -151,14 +156,14 @@ __device__ __forceinline__ void work_cell(const Args9& p, const Stream9& stream,
         if (first + used > stream.level_capacity) stream.counts->overflow = 1;
         stream.index[cell] = block + 1;
         stream.changed_after[cell] = 1;
-        stream.motions_after[cell] = found;
+        stream.motions_after[cell] = settled.motion[0];
     }
     block = __shfl_sync(ALL, block, 0), first = __shfl_sync(ALL, first, 0);
     const bool room = first + used <= stream.level_capacity;
     if (lane < 12) {
-        unsigned word = (unsigned short)found.row | (unsigned)(unsigned short)found.column << 16;
+        unsigned word = lane == 0 ? motion[0] : lane == 1 ? motion[1] : lane == 2 ? motion[2] : motion[3];
         if (lane == 4) word = room ? first : 0;
-        if (lane == 5) word = whole;
+        if (lane == 5) word = settled.whole;
         if (lane > 5) word = room ? s.ends[2 * lane - 12] | (unsigned)s.ends[2 * lane - 11] << 16 : 0;
         reinterpret_cast<unsigned*>(stream.blocks + block)[lane] = word;
     }

@@ -78,7 +78,7 @@ fn decoders_show_the_encoders_own_picture() {
 
 /// Prints bytes and luma PSNR of both encoders on a moving, textured scene.
 #[test]
-fn bytes_are_near_those_of_libvpx_at_the_same_error() {
+fn bytes_and_error_beside_libvpx() {
     let size = Size::new(320, 240);
     let frames = frames(size, 10, 4, |n| n == 0);
     let psnr = |errors: u64| {

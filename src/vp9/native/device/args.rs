@@ -32,7 +32,7 @@ pub struct StreamArgs {
     pub blocks: u64,
     pub levels: u64,
 }
-const _: () = assert!(size_of::<StreamArgs>() == 224);
+const _: () = assert!(size_of::<StreamArgs>() == 240);
 
 /// `vrp::vp9::Args9`.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ pub struct Args {
     pub key: i32,
     pub unused: i32,
 }
-const _: () = assert!(size_of::<Args>() == 528);
+const _: () = assert!(size_of::<Args>() == 560);
 
 /// `Reset9`.
 #[derive(Clone, Copy, Debug)]

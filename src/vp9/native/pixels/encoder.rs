@@ -105,18 +105,24 @@ impl Encoder {
         for (row, column, samples, settled) in work {
             let cell = row * width + column;
             let whole = self.grid.complete(column, row);
-            let motion = if settled {
-                Motion::default()
+            let (motion, whole) = if settled {
+                ([Motion::default(); 4], whole)
             } else {
                 let common = common[row / 4 * width.div_ceil(4) + column / 4];
-                scene.settle(column, row, &samples[0], &found, common)
+                scene.settle((column, row), &samples[0], &found, common, whole)
             };
             let place = (column, row);
-            let tried = code(&tuning, &grid, place, &samples, &reference, [motion; 4], whole);
-            if motion == Motion::default() && tried.levels.is_empty() {
+            let mut tried = code(&tuning, &grid, place, &samples, &reference, motion, whole);
+            if whole && tried.levels.len() >= tuning.try_split as usize {
+                let other = code(&tuning, &grid, place, &samples, &reference, motion, false);
+                if other.cost(&tuning, &samples) < tried.cost(&tuning, &samples) {
+                    tried = other;
+                }
+            }
+            if motion == [Motion::default(); 4] && tried.levels.is_empty() {
                 continue;
             }
-            self.motions[cell] = motion;
+            self.motions[cell] = motion[0];
             write(&mut self.picture, column, row, &tried.samples);
             for (i, rows) in coarse(&tried.samples[0]).chunks(4).enumerate() {
                 self.coarse.row_mut(4 * row + i)[4 * column..][..4].copy_from_slice(rows);

@@ -84,31 +84,49 @@ impl Scene<'_> {
         found.motion
     }
 
-    /// The motion of a cell once those of all cells have been `found`: its own, none, or the `common` one of its
-    /// superblock, of which a cheaper one is taken where it predicts nearly as well.
+    /// The motions of a cell once those of all cells have been `found`: its own, none, the `common` one of its
+    /// superblock or a neighbour's, of which a cheaper one is taken where it predicts nearly as well. One for
+    /// the whole cell, or one for each quarter where that is better or the cell is not `complete`.
     pub fn settle(
         &self,
-        column: usize,
-        row: usize,
+        (column, row): (usize, usize),
         source: &[u8; CELL * CELL],
         found: &[Motion],
         common: Motion,
-    ) -> Motion {
+        complete: bool,
+    ) -> ([Motion; 4], bool) {
         let near = around(self.grid, found, column, row);
-        let cost = |motion: Motion| {
+        let (mut whole, mut quarters) = ((i32::MAX, Motion::default()), [(i32::MAX, Motion::default()); 4]);
+        for motion in [near[0], Motion::default(), common, near[1], near[2], near[3], near[4]] {
             let motion = self.grid.clamp(column, row, motion.row.into(), motion.column.into());
             let mut block = [0u8; CELL * CELL];
             predict(self.reference, false, (column * CELL, row * CELL), motion, CELL, &mut block, CELL);
-            let differences: i32 = block.iter().zip(source).map(|(&a, &b)| i32::from(a.abs_diff(b))).sum();
+            let mut differences = [0; 4];
+            for (i, (&a, &b)) in block.iter().zip(source).enumerate() {
+                differences[i / 128 * 2 + i % CELL / 8] += i32::from(a.abs_diff(b));
+            }
             let new = |other: &Motion| match apart(motion, other) {
                 0 => 0,
                 bits => bits + self.tuning.new_bits,
             };
-            let bits = new(&Motion::default()).min(1 + new(&common));
-            (16 * differences + self.tuning.settling_worth * bits, motion)
-        };
-        let best = [Motion::default(), common, near[1], near[2], near[3], near[4]].map(cost);
-        best.into_iter().fold(cost(near[0]), |best, next| if next.0 < best.0 { next } else { best }).1
+            let bits = self.tuning.settling_worth * new(&Motion::default()).min(1 + new(&common));
+            let cost = 16 * differences.iter().sum::<i32>() + bits;
+            if cost < whole.0 {
+                whole = (cost, motion);
+            }
+            for (quarter, differences) in quarters.iter_mut().zip(differences) {
+                let cost = 16 * differences + bits;
+                if cost < quarter.0 {
+                    *quarter = (cost, motion);
+                }
+            }
+        }
+        let split = quarters.iter().map(|quarter| quarter.0).sum::<i32>();
+        if complete && whole.0 <= split + self.tuning.settling_worth * self.tuning.split_bits {
+            ([whole.1; 4], true)
+        } else {
+            (quarters.map(|quarter| quarter.1), false)
+        }
     }
 
     /// For each superblock of 4x4 cells the motion that is nearest to those of all its cells.

@@ -85,6 +85,14 @@ pub struct Tuning {
     pub settling_worth: i32,
     /// Bits that a motion costs beside its difference when it is none of those at hand.
     pub new_bits: i32,
+    /// Bits that four blocks cost beside their motions, and by their smaller transforms.
+    pub split_bits: i32,
+    /// Levels of a whole cell from which on four blocks with its motion are tried as well.
+    pub try_split: i32,
+    /// Quarter bits that those cost beside their levels.
+    pub split_worth: i32,
+    /// Worth of a quarter of a bit, in 64ths of squared differences of samples.
+    pub error_worth: i32,
     /// Costs in sixteenths of a luma difference below which the search is short.
     pub near: i32,
     /// 1 for a matte.
@@ -114,6 +122,12 @@ impl Tuning {
             // At 8K a third dearer motion cost 0.05 dB of luma and saved 5% of the bytes.
             settling_worth: 3 * (38 + ac_step / 6),
             new_bits: 5,
+            split_bits: 12,
+            // With 1 the same to 0.5% of the bytes, for a longer time.
+            try_split: 10,
+            split_worth: 24,
+            // As in H.264's reference encoder 0.14 of a step squared is a bit; a step is an eighth of itself in samples.
+            error_worth: (ac_step * ac_step * 9 / 256).max(1),
             near: 16 * 384,
             matte,
             overshoot,
