@@ -81,17 +81,22 @@ impl Output<'_> {
     /// The state with room for another bit.
     #[inline(always)]
     fn relieve(&mut self, state: State) -> State {
-        if state.ready >= FLUSH_BITS { self.flush(state) } else { state }
+        if state.ready < FLUSH_BITS {
+            return state;
+        }
+        let (low, ready) = self.flush(state.low, state.ready);
+        State { low, ready, ..state }
     }
 
-    /// Puts six bytes out and gives what is left.
+    /// Puts six bytes out and gives what is left of `low` and its finished bits.
     #[cold]
-    fn flush(&mut self, state: State) -> State {
-        let keep = 8 + state.ready - FLUSH_BITS;
-        let top = state.low >> keep;
+    #[inline(never)]
+    fn flush(&mut self, low: u64, ready: u32) -> (u64, u32) {
+        let keep = 8 + ready - FLUSH_BITS;
+        let top = low >> keep;
         self.carry(top >> FLUSH_BITS & 1 == 1);
         self.bytes.extend_from_slice(&top.to_be_bytes()[2..]);
-        State { low: state.low & ((1 << keep) - 1), ready: state.ready - FLUSH_BITS, ..state }
+        (low & ((1 << keep) - 1), ready - FLUSH_BITS)
     }
 
     /// Adds 1 to the bytes so far as to one number. The first byte cannot overflow: `low` stays below

@@ -36,8 +36,19 @@ pub(super) enum Cell<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Residual<'a> {
     pub(super) block: &'a Block,
-    /// Levels of each transform block, in the order of `Block::ends`.
-    pub(super) levels: [&'a [i16]; 12],
+    levels: &'a [i16],
+}
+
+impl<'a> Residual<'a> {
+    /// Levels of the transform blocks in the order of `Block::ends`.
+    pub(super) fn levels(&self) -> impl Iterator<Item = &'a [i16]> {
+        let mut rest = self.levels;
+        self.block.ends.iter().map(move |&end| {
+            let levels;
+            (levels, rest) = rest.split_at(end.into());
+            levels
+        })
+    }
 }
 
 impl<'a> Frame<'a> {
@@ -113,23 +124,19 @@ impl<'a> Frame<'a> {
         }
         let total: usize = block.ends.iter().map(|&end| usize::from(end)).sum();
         let first = block.first_level as usize;
-        let mut rest = first
+        let levels = first
             .checked_add(total)
             .and_then(|end| coded.levels.get(first..end))
             .ok_or_else(|| wrong("the first of its levels", first as i64, "so that all lie in the levels"))?;
-        let largest = rest.iter().fold(0, |largest, level| level.unsigned_abs().max(largest));
+        let largest = levels.iter().fold(0, |largest, level| level.unsigned_abs().max(largest));
         if largest > MAX_LEVEL as u16 {
             return Err(wrong("the magnitude of a level", largest.into(), "at most 16450"));
         }
-        let mut levels: [&[i16]; 12] = Default::default();
-        let blocks = if block.whole == 1 { 3 } else { 12 };
-        for (levels, &end) in levels.iter_mut().zip(&block.ends[..blocks]) {
-            (*levels, rest) = rest.split_at(end.into());
-            if levels.last() == Some(&0) {
-                return Err(wrong("the last level of a transform block", 0, "anything else"));
-            }
-        }
         let residual = Residual { block, levels };
+        let blocks = if block.whole == 1 { 3 } else { 12 };
+        if residual.levels().take(blocks).any(|levels| levels.last() == Some(&0)) {
+            return Err(wrong("the last level of a transform block", 0, "anything else"));
+        }
         Ok(if block.whole == 1 { Cell::Whole(residual) } else { Cell::Quarters(residual) })
     }
 }

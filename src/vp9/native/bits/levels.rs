@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::slots::{ABOVE_ONE, EXTRA, MODEL, NOT_ZERO, SIGN, Step, step};
-use super::steps::Steps;
+use super::steps::Cursor;
 
 /// From this magnitude on levels look alike to those after them.
 pub(super) const LARGE: i16 = 11;
@@ -83,7 +83,8 @@ const fn level(level: i16) -> Level {
 const SIZES: [u8; LARGE as usize + 1] = [0, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4, 5];
 
 /// The rest of a level of 5 or more in the context that begins at `slot`.
-pub(super) fn put_large(steps: &mut Steps, slot: usize, level: i16) {
+#[inline(always)]
+pub(super) fn put_large(steps: &mut Cursor<'_>, slot: usize, level: i16) {
     let magnitude = level.unsigned_abs();
     let class = class(magnitude);
     PATHS[class + 3].iter().for_each(|&(node, bit)| steps.put(slot + MODEL + node, bit));

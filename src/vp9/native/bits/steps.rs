@@ -39,11 +39,25 @@ impl Steps {
         self.count += 1;
     }
 
-    /// Puts the first `count` of some steps, without a branch on how many.
+    /// Puts down what `put` does. In a loop this is quicker than one step at a time, since the place of
+    /// the next step never leaves its register.
     #[inline(always)]
-    pub(super) fn put_some(&mut self, some: [Step; SPARE], count: usize) {
-        self.buffer[self.count..self.count + SPARE].copy_from_slice(&some);
-        self.count += count;
+    pub(super) fn put_with(&mut self, put: impl FnOnce(Cursor<'_>) -> Cursor<'_>) {
+        self.count = put(Cursor { buffer: &mut self.buffer, count: self.count }).count;
+    }
+}
+
+/// Where the next step comes.
+pub(super) struct Cursor<'a> {
+    buffer: &'a mut [Step],
+    count: usize,
+}
+
+impl Cursor<'_> {
+    /// Puts a step.
+    #[inline(always)]
+    pub(super) fn put(&mut self, slot: usize, bit: bool) {
+        self.put_if(true, slot, bit);
     }
 
     /// Puts a step only if told.
@@ -51,5 +65,12 @@ impl Steps {
     pub(super) fn put_if(&mut self, told: bool, slot: usize, bit: bool) {
         self.buffer[self.count] = step(slot, bit);
         self.count += usize::from(told);
+    }
+
+    /// Puts the first `count` of some steps, without a branch on how many.
+    #[inline(always)]
+    pub(super) fn put_some(&mut self, some: [Step; SPARE], count: usize) {
+        self.buffer[self.count..self.count + SPARE].copy_from_slice(&some);
+        self.count += count;
     }
 }

@@ -82,27 +82,30 @@ pub(super) fn put(
         let [above, left] = place.neighbours.map(|at| usize::from(sizes[usize::from(at)]));
         (1 + above + left) >> 1
     };
-    // After a zero comes something more for sure, and it is not said.
-    let mut after_zero = false;
-    for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
-        if at > 0 {
-            context = context_of(sizes, place);
+    steps.put_with(|mut steps| {
+        // After a zero comes something more for sure, and it is not said.
+        let mut after_zero = false;
+        for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
+            if at > 0 {
+                context = context_of(sizes, place);
+            }
+            let slot = slot_of(place, context);
+            steps.put_if(!after_zero, slot + MORE, true);
+            after_zero = level == 0;
+            let known = &LEVELS[(level.clamp(-LARGE, LARGE) + LARGE) as usize];
+            sizes[usize::from(place.position)] = known.size;
+            let first = 2 * slot as Step;
+            steps.put_some(known.steps.map(|step| step + first), known.count.into());
+            if known.extra {
+                put_large(&mut steps, slot, level);
+            }
         }
-        let slot = slot_of(place, context);
-        steps.put_if(!after_zero, slot + MORE, true);
-        after_zero = level == 0;
-        let known = &LEVELS[(level.clamp(-LARGE, LARGE) + LARGE) as usize];
-        sizes[usize::from(place.position)] = known.size;
-        let first = 2 * slot as Step;
-        steps.put_some(known.steps.map(|step| step + first), known.count.into());
-        if known.extra {
-            put_large(steps, slot, level);
+        if let Some(place) = shape.places.get(levels.len()) {
+            if !levels.is_empty() {
+                context = context_of(sizes, place);
+            }
+            steps.put(slot_of(place, context) + MORE, false);
         }
-    }
-    if let Some(place) = shape.places.get(levels.len()) {
-        if !levels.is_empty() {
-            context = context_of(sizes, place);
-        }
-        steps.put(slot_of(place, context) + MORE, false);
-    }
+        steps
+    });
 }

@@ -187,9 +187,9 @@ impl Walk {
             let (across, down) = (column - self.columns.start, row % SUPERBLOCK);
             let above = self.above[across].nonzero | self.above[across + 1].nonzero;
             let left = self.left[down].nonzero | self.left[down + 1].nonzero;
-            for (plane, shape) in [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8].into_iter().enumerate() {
+            let shapes = [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8];
+            for (plane, (shape, levels)) in shapes.into_iter().zip(residual.levels()).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                let levels = residual.levels[plane];
                 tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
@@ -213,9 +213,10 @@ impl Walk {
         if !skip {
             let above = self.above[column - self.columns.start].nonzero;
             let left = self.left[row % SUPERBLOCK].nonzero;
-            for (plane, shape) in [&SHAPE_8X8, &SHAPE_4X4, &SHAPE_4X4].into_iter().enumerate() {
+            let shapes = [&SHAPE_8X8, &SHAPE_4X4, &SHAPE_4X4];
+            let levels = residual.levels().skip(quarter).step_by(4);
+            for (plane, (shape, levels)) in shapes.into_iter().zip(levels).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                let levels = residual.levels[places[plane]];
                 tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
