@@ -5,11 +5,12 @@
 //! the decoder needs no candidates. Any other motion is one of the two candidates if it can be.
 #![forbid(unsafe_code)]
 
-use super::candidates::{candidates, mode_context};
+use super::candidates::{candidates, clamp, mode_context};
 use super::frame::Frame;
-use super::sink::Sink;
+use super::grid::Mode;
 use super::slots::{COMPONENT, FRACTION, INTER_MODE, IS_INTER, MOTION_JOINT, SINGLE_REFERENCE, SKIP};
-use super::walk::{Mode, Walk};
+use super::steps::Steps;
+use super::walk::Walk;
 use crate::vp9::native::Motion;
 
 /// Path to each class in the tree of motion classes: pairs of node and bit (section 9.3).
@@ -29,85 +30,88 @@ const CLASS_PATHS: [&[(usize, bool)]; 11] = [
 
 impl Walk {
     /// The skip flag, whose context is how many of the blocks above and to the left are skipped.
-    pub(super) fn skip<S: Sink>(&self, sink: &mut S, row: usize, column: usize, skip: bool) {
-        let above = row > 0 && self.mode(row - 1, column).skip;
-        let left = column > self.columns.start && self.mode(row, column - 1).skip;
-        sink.bit(SKIP + usize::from(above) + usize::from(left), skip);
+    #[inline(always)]
+    pub(super) fn skip(&mut self, row: usize, column: usize, skip: bool) {
+        let skipped = |place| usize::from(self.grid.neighbour(row, column - self.columns.start, place).skip);
+        let slot = SKIP + skipped((-1, 0)) + skipped((0, -1));
+        self.steps.put(slot, skip);
     }
 
     /// All that comes before the levels of an inter block, and what it leaves for others.
-    #[expect(clippy::too_many_arguments, reason = "a block is its place, its size and its content")]
-    pub(super) fn inter_mode<S: Sink>(
-        &self,
+    #[inline(always)]
+    pub(super) fn inter_mode(
+        &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
-        row: usize,
-        column: usize,
+        (row, column): (usize, usize),
         log2: u32,
         motion: Motion,
         skip: bool,
     ) -> Mode {
-        self.skip(sink, row, column, skip);
+        self.skip(row, column, skip);
         // Every neighbour is inter, so the context is the first.
-        sink.bit(IS_INTER, true);
+        self.steps.put(IS_INTER, true);
         // Every neighbour has the last frame as its only reference.
         let context = if row > 0 || column > self.columns.start { 4 } else { 2 };
-        sink.bit(SINGLE_REFERENCE + context * 2, false);
-        let slot = INTER_MODE + mode_context(self, frame, row, column, log2) * 3;
+        self.steps.put(SINGLE_REFERENCE + context * 2, false);
+        let across = column - self.columns.start;
+        let slot = INTER_MODE + mode_context(&self.grid, row, across, log2) * 3;
         let zero = motion == Motion::default();
-        sink.bit(slot, !zero);
+        self.steps.put(slot, !zero);
+        let left = |weight| Mode { motion, weight, skip, there: true };
         if zero {
-            return Mode { motion, weight: 3, skip };
+            return left(3);
         }
-        let [nearest, near] = candidates(self, frame, row, column, log2);
-        sink.bit(slot + 1, motion != nearest);
+        let found = candidates(&self.grid, row, across, log2);
+        let size = (frame.rows, frame.columns);
+        let [nearest, near] = found.map(|found| clamp(found, (row, column), size, log2));
+        self.steps.put(slot + 1, motion != nearest);
         if motion == nearest {
-            return Mode { motion, weight: 0, skip };
+            return left(0);
         }
-        sink.bit(slot + 2, motion != near);
+        self.steps.put(slot + 2, motion != near);
         if motion == near {
-            return Mode { motion, weight: 0, skip };
+            return left(0);
         }
-        difference(sink, motion, nearest);
-        Mode { motion, weight: 1, skip }
+        difference(&mut self.steps, motion, nearest);
+        left(1)
     }
 }
 
 /// A motion vector as its difference from the nearest candidate.
-fn difference<S: Sink>(sink: &mut S, motion: Motion, nearest: Motion) {
+fn difference(steps: &mut Steps, motion: Motion, nearest: Motion) {
     let row = i32::from(motion.row) - i32::from(nearest.row);
     let column = i32::from(motion.column) - i32::from(nearest.column);
     // Joints: none, columns only, rows only, both; a tree with one node for each but the last.
     let joint = usize::from(row != 0) * 2 + usize::from(column != 0);
-    (0..joint).for_each(|node| sink.bit(MOTION_JOINT + node, true));
+    (0..joint).for_each(|node| steps.put(MOTION_JOINT + node, true));
     if joint < 3 {
-        sink.bit(MOTION_JOINT + joint, false);
+        steps.put(MOTION_JOINT + joint, false);
     }
     for (part, value) in [row, column].into_iter().enumerate().filter(|&(_, value)| value != 0) {
-        component(sink, COMPONENT[part], FRACTION[part], value);
+        component(steps, COMPONENT[part], FRACTION[part], value);
     }
 }
 
 /// One component, even and not 0. Its eighth is not written without high precision and read as 1, which
 /// is what an even magnitude less one has.
-fn component<S: Sink>(sink: &mut S, slot: usize, fraction: usize, value: i32) {
+fn component(steps: &mut Steps, slot: usize, fraction: usize, value: i32) {
     let (sign, class_node, class0, bits) = (slot, slot + 1, slot + 11, slot + 12);
     let rest = value.unsigned_abs() - 1;
     let class = (rest >> 3).checked_ilog2().unwrap_or(0) as usize;
     let offset = if class == 0 { rest } else { rest - (2 << (class + 2)) };
     let (whole, quarter) = (offset >> 3, offset >> 1 & 3);
-    sink.bit(sign, value < 0);
-    CLASS_PATHS[class].iter().for_each(|&(node, bit)| sink.bit(class_node + node, bit));
+    steps.put(sign, value < 0);
+    CLASS_PATHS[class].iter().for_each(|&(node, bit)| steps.put(class_node + node, bit));
     let fraction = if class == 0 {
-        sink.bit(class0, whole == 1);
+        steps.put(class0, whole == 1);
         fraction + whole as usize * 3
     } else {
-        (0..class).for_each(|bit| sink.bit(bits + bit, whole >> bit & 1 == 1));
+        (0..class).for_each(|bit| steps.put(bits + bit, whole >> bit & 1 == 1));
         fraction + 6
     };
     // A tree with one node for each quarter but the last.
-    (0..quarter as usize).for_each(|node| sink.bit(fraction + node, true));
+    (0..quarter as usize).for_each(|node| steps.put(fraction + node, true));
     if quarter < 3 {
-        sink.bit(fraction + quarter as usize, false);
+        steps.put(fraction + quarter as usize, false);
     }
 }

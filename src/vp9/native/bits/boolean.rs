@@ -5,54 +5,92 @@
 //! bytes at a time leave it, and a carry then runs back through the bytes that left before.
 #![forbid(unsafe_code)]
 
+use super::slots::{Probabilities, SLOTS, Step};
+
 /// Finished bits from which on six bytes are put out. With the window of 8, the 7 bits that one symbol
 /// can add and a carry, `low` needs 63 bits at most.
 const FLUSH_BITS: u32 = 48;
 
 /// A stream of bools being written behind the bytes that were in its buffer.
 pub(super) struct BoolWriter<'a> {
+    output: Output<'a>,
+    state: State,
+}
+
+/// The buffer of a stream.
+struct Output<'a> {
     bytes: &'a mut Vec<u8>,
     /// Bytes of the buffer that are none of this stream.
     begin: usize,
+}
+
+/// What is not in bytes yet. A value of its own, so that loops keep it in registers.
+#[derive(Clone, Copy)]
+struct State {
     low: u64,
-    range: u32,
+    /// The range less one.
+    last: u32,
     /// Finished bits in `low`.
     ready: u32,
 }
 
-impl<'a> BoolWriter<'a> {
-    /// Starts a stream with its marker bit (`init_bool`) at the end of `bytes`.
-    pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
-        let begin = bytes.len();
-        let mut writer = Self { bytes, begin, low: 0, range: 255, ready: 0 };
-        writer.bit(false, 128);
-        writer
+/// How far a range, 1 to 255, is from having eight bits, and what it is then, less one. Looked up, for the
+/// range that one bit leaves is all that the next one waits for.
+static SHIFTS: [u8; 256] = {
+    let mut shifts = [0; 256];
+    let mut range = 1;
+    while range < 256 {
+        shifts[range] = (range as u8).leading_zeros() as u8;
+        range += 1;
     }
+    shifts
+};
+static LASTS: [u8; 256] = {
+    let mut lasts = [0; 256];
+    let mut range = 1;
+    while range < 256 {
+        lasts[range] = ((range << SHIFTS[range]) - 1) as u8;
+        range += 1;
+    }
+    lasts
+};
 
-    /// Writes a bit that is 0 with `probability` in 256, 1 to 255.
+impl State {
+    /// The state after a bit that is 0 with `probability` in 256.
     #[inline(always)]
-    pub(super) fn bit(&mut self, bit: bool, probability: u8) {
-        let (low, range) = (self.low, self.range);
-        let split = 1 + (((range - 1) * u32::from(probability)) >> 8);
-        // Without a branch: the bits of dense frames are hard to foresee.
+    fn after(self, bit: bool, probability: u8) -> Self {
+        // The split less one. A 1 leaves what is above it, without a branch: the bits of dense frames are
+        // hard to foresee. `!a` is `-a - 1`.
+        let split = (self.last * u32::from(probability)) >> 8;
         let one = 0u32.wrapping_sub(u32::from(bit));
-        let range = split ^ ((split ^ (range - split)) & one);
-        let shift = range.leading_zeros() - 24;
-        let low = (low + u64::from(split & one)) << shift;
-        let ready = self.ready + shift;
-        self.range = range << shift;
-        (self.low, self.ready) = if ready >= FLUSH_BITS { self.flush(low, ready) } else { (low, ready) };
+        let range = (1 + (self.last & one)).wrapping_add(split ^ one);
+        let low = self.low + u64::from((split + 1) & one);
+        let shift = SHIFTS[usize::from(range as u8)];
+        let last = u32::from(LASTS[usize::from(range as u8)]);
+        Self { low: low << (shift & 7), last, ready: self.ready + u32::from(shift) }
     }
 
-    /// Writes the lowest `count` bits of `value`, the highest first, each as likely 0 as 1.
-    pub(super) fn literal(&mut self, value: u32, count: u32) {
-        for bit in (0..count).rev() {
-            self.bit(value >> bit & 1 == 1, 128);
+    /// The state after a step.
+    #[inline(always)]
+    fn after_step(self, step: Step, probabilities: &Probabilities) -> Self {
+        self.after(step & 1 == 1, probabilities.0[usize::from(step >> 1) % SLOTS])
+    }
+}
+
+impl Output<'_> {
+    /// The state with room for another bit.
+    #[inline(always)]
+    fn relieve(&mut self, state: State) -> State {
+        if state.ready < FLUSH_BITS {
+            return state;
         }
+        let (low, ready) = self.flush(state.low, state.ready);
+        State { low, ready, ..state }
     }
 
     /// Puts six bytes out and gives what is left of `low` and its finished bits.
     #[cold]
+    #[inline(never)]
     fn flush(&mut self, low: u64, ready: u32) -> (u64, u32) {
         let keep = 8 + ready - FLUSH_BITS;
         let top = low >> keep;
@@ -73,16 +111,69 @@ impl<'a> BoolWriter<'a> {
             }
         }
     }
+}
+
+impl<'a> BoolWriter<'a> {
+    /// Starts a stream with its marker bit (`init_bool`) at the end of `bytes`.
+    pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
+        let begin = bytes.len();
+        let output = Output { bytes, begin };
+        let mut writer = Self { output, state: State { low: 0, last: 254, ready: 0 } };
+        writer.bit(false, 128);
+        writer
+    }
+
+    /// Writes a bit that is 0 with `probability` in 256, 1 to 255.
+    #[inline]
+    pub(super) fn bit(&mut self, bit: bool, probability: u8) {
+        self.state = self.output.relieve(self.state.after(bit, probability));
+    }
+
+    /// Writes the lowest `count` bits of `value`, the highest first, each as likely 0 as 1.
+    pub(super) fn literal(&mut self, value: u32, count: u32) {
+        for bit in (0..count).rev() {
+            self.bit(value >> bit & 1 == 1, 128);
+        }
+    }
+
+    /// Writes steps with these probabilities.
+    pub(super) fn steps(&mut self, steps: &[Step], probabilities: &Probabilities) {
+        let mut state = self.state;
+        for &step in steps {
+            state = self.output.relieve(state.after_step(step, probabilities));
+        }
+        self.state = state;
+    }
+
+    /// Writes steps to two streams at once: a bit waits for the one before it in its stream only, so a
+    /// core has time for another stream's.
+    pub(super) fn steps_of_two(
+        [one, other]: [&mut Self; 2],
+        [ones, others]: [&[Step]; 2],
+        probabilities: &Probabilities,
+    ) {
+        let both = ones.len().min(others.len());
+        let mut states = (one.state, other.state);
+        for (&step, &second) in ones[..both].iter().zip(&others[..both]) {
+            states.0 = one.output.relieve(states.0.after_step(step, probabilities));
+            states.1 = other.output.relieve(states.1.after_step(second, probabilities));
+        }
+        (one.state, other.state) = states;
+        one.steps(&ones[both..], probabilities);
+        other.steps(&others[both..], probabilities);
+    }
 
     /// Ends the stream: the window goes out whole, so the reader never lacks a bit, padded with zeros.
     pub(super) fn finish(mut self) {
-        let bits = 8 + self.ready;
-        let top = self.low << (64 - bits);
-        self.carry(self.low >> bits & 1 == 1);
-        self.bytes.extend_from_slice(&top.to_be_bytes()[..bits.div_ceil(8) as usize]);
+        let State { low, ready, .. } = self.state;
+        let bits = 8 + ready;
+        let top = low << (64 - bits);
+        self.output.carry(low >> bits & 1 == 1);
+        let bytes = self.output.bytes;
+        bytes.extend_from_slice(&top.to_be_bytes()[..bits.div_ceil(8) as usize]);
         // The last byte of a frame must not look like the marker of a superframe index (annex B).
-        if self.bytes.last().is_some_and(|byte| byte & 0xe0 == 0xc0) {
-            self.bytes.push(0);
+        if bytes.last().is_some_and(|byte| byte & 0xe0 == 0xc0) {
+            bytes.push(0);
         }
     }
 }

@@ -4,8 +4,7 @@
 //! frames, where neither other references nor the frame before can add a candidate.
 #![forbid(unsafe_code)]
 
-use super::frame::Frame;
-use super::walk::Walk;
+use super::grid::Grid;
 use crate::vp9::native::Motion;
 
 /// Neighbours of square blocks of 8, 16, 32 and 64 pixels as rows and columns of units
@@ -28,40 +27,37 @@ const BORDER: i32 = 16 << 3;
 /// 1/8 pixels in a unit.
 const UNIT: i32 = 8 << 3;
 
-/// Context of the inter mode of a block of `8 << log2` pixels.
-pub(super) fn mode_context(walk: &Walk, frame: &Frame<'_>, row: usize, column: usize, log2: u32) -> usize {
-    let two = &NEIGHBOURS[log2 as usize][..2];
-    let modes = two.iter().filter_map(|&place| walk.neighbour(frame, row, column, place));
-    let sum: usize = modes.map(|mode| usize::from(mode.weight)).sum();
-    usize::from(MODE_CONTEXT[sum])
+/// Context of the inter mode of a block of `8 << log2` pixels at this unit of the tile.
+#[inline(always)]
+pub(super) fn mode_context(grid: &Grid, row: usize, column: usize, log2: u32) -> usize {
+    let [one, other, ..] = NEIGHBOURS[log2 as usize];
+    let weight = |place| usize::from(grid.neighbour(row, column, place).weight);
+    usize::from(MODE_CONTEXT[weight(one) + weight(other)])
 }
 
-/// The nearest and the next motion among the neighbours, zero where there is none.
-pub(super) fn candidates(
-    walk: &Walk,
-    frame: &Frame<'_>,
-    row: usize,
-    column: usize,
+/// The nearest and the next motion among the neighbours of a block at this unit of the tile, zero where
+/// there is none.
+pub(super) fn candidates(grid: &Grid, row: usize, column: usize, log2: u32) -> [Motion; 2] {
+    let places = NEIGHBOURS[log2 as usize].iter();
+    let mut modes = places.map(|&place| grid.neighbour(row, column, place)).filter(|mode| mode.there);
+    let Some(nearest) = modes.next() else { return Default::default() };
+    let near = modes.find(|mode| mode.motion != nearest.motion);
+    [nearest.motion, near.map_or(Motion::default(), |mode| mode.motion)]
+}
+
+/// A candidate as near as it must be to a block at `row` and `column` of a frame of so many units.
+pub(super) fn clamp(
+    motion: Motion,
+    (row, column): (usize, usize),
+    (rows, columns): (usize, usize),
     log2: u32,
-) -> [Motion; 2] {
-    let mut found = [Motion::default(); 2];
-    let mut any = false;
-    for &place in &NEIGHBOURS[log2 as usize] {
-        let Some(mode) = walk.neighbour(frame, row, column, place) else { continue };
-        if !any {
-            found[0] = mode.motion;
-            any = true;
-        } else if mode.motion != found[0] {
-            found[1] = mode.motion;
-            break;
-        }
-    }
-    let across = limits(column, frame.columns, 1 << log2);
-    let down = limits(row, frame.rows, 1 << log2);
-    found.map(|motion| Motion {
+) -> Motion {
+    let down = limits(row, rows, 1 << log2);
+    let across = limits(column, columns, 1 << log2);
+    Motion {
         row: i32::from(motion.row).clamp(down.0, down.1) as i16,
         column: i32::from(motion.column).clamp(across.0, across.1) as i16,
-    })
+    }
 }
 
 /// Least and greatest motion of a block of `side` units at `at` of `all` (`clamp_mv_ref`). Beyond what

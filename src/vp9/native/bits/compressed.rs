@@ -6,7 +6,7 @@
 
 use super::boolean::BoolWriter;
 use super::cost;
-use super::sink::Counts;
+use super::counts::Counts;
 use super::slots::{self, Probabilities};
 use super::update::{self, STAYS, better, better_of_model, better_of_motion};
 
@@ -17,6 +17,8 @@ const INTRA_MODE_NODES: usize = 36;
 /// Changeable coefficient probabilities of one transform size and plane, of intra or of inter blocks:
 /// three contexts in band 0, six in five others, three nodes each.
 const COEFFICIENTS: usize = (3 + 5 * 6) * 3;
+/// Contexts of one transform size and plane, those that are not there included.
+const CONTEXTS: usize = slots::COEFFICIENT_PLANE / slots::CONTEXT;
 
 /// Appends the compressed header of a frame that has these symbols (`None`: changes nothing), and puts
 /// the probabilities that it sends into `probabilities`.
@@ -41,6 +43,7 @@ pub(super) fn write(
         motion(&mut writer, probabilities, counts);
     }
     writer.finish();
+    probabilities.follow_models();
 }
 
 /// One transform size: a flag whether anything changes, then all of it.
@@ -51,30 +54,39 @@ fn coefficients(
     transform: usize,
 ) {
     let begin = slots::COEFFICIENT + transform * 2 * slots::COEFFICIENT_PLANE;
-    let mut changes = [None; 2 * slots::COEFFICIENT_PLANE];
+    let contexts = (begin..begin + 2 * slots::COEFFICIENT_PLANE).step_by(slots::CONTEXT);
+    let mut changes = [[None; 3]; 2 * CONTEXTS];
     // Every flag costs a little once there are any.
     let mut saved = -cost::of_bit(false, STAYS) * 4 * COEFFICIENTS as i64;
-    for (change, slot) in changes.iter_mut().zip(begin..) {
-        let old = probabilities.0[slot];
-        let found = counts.and_then(|counts| match slot % 3 {
-            2 => better_of_model(counts.slots[slot], &counts.large[slot / 3], old),
-            _ => better(counts.slots[slot], old),
-        });
-        if let Some((new, gain)) = found {
-            saved += gain;
-            *change = Some(new);
+    for (changes, context) in changes.iter_mut().zip(contexts.clone()) {
+        for (node, change) in changes.iter_mut().enumerate() {
+            let old = probabilities.0[context + node];
+            let found = counts.and_then(|counts| match node {
+                slots::ABOVE_ONE => {
+                    better_of_model(counts.at(context + node), &counts.model(context), old)
+                }
+                _ => better(counts.at(context + node), old),
+            });
+            if let Some((new, gain)) = found {
+                saved += gain;
+                *change = Some(new);
+            }
         }
     }
     writer.literal(u32::from(saved > 0), 1);
     if saved <= 0 {
         return;
     }
-    for (plane, changes) in changes.chunks_exact(slots::COEFFICIENT_PLANE).enumerate() {
-        (0..COEFFICIENTS).for_each(|_| writer.bit(false, STAYS));
+    for (n, (changes, context)) in changes.iter().zip(contexts).enumerate() {
+        if n % CONTEXTS == 0 {
+            // Those of intra blocks.
+            (0..COEFFICIENTS).for_each(|_| writer.bit(false, STAYS));
+        }
         // Contexts 3 to 5 of band 0 are not there.
-        for (at, &change) in changes.iter().enumerate().filter(|&(at, _)| !(9..18).contains(&at)) {
-            let slot = begin + plane * slots::COEFFICIENT_PLANE + at;
-            delta(writer, &mut probabilities.0[slot], change);
+        if !(3..6).contains(&(n % CONTEXTS)) {
+            for (node, &change) in changes.iter().enumerate() {
+                delta(writer, &mut probabilities.0[context + node], change);
+            }
         }
     }
 }
@@ -87,7 +99,7 @@ fn plain(
 ) {
     for slot in range {
         let old = &mut probabilities.0[slot];
-        let change = counts.and_then(|counts| better(counts.slots[slot], *old));
+        let change = counts.and_then(|counts| better(counts.at(slot), *old));
         delta(writer, old, change.map(|(new, _)| new));
     }
 }
@@ -102,9 +114,9 @@ fn delta(writer: &mut BoolWriter<'_>, old: &mut u8, change: Option<u8>) {
 
 /// Motion vectors' probabilities are sent whole, less their lowest bit, which is 1 (`update_mv_prob`).
 fn motion(writer: &mut BoolWriter<'_>, probabilities: &mut Probabilities, counts: Option<&Counts>) {
-    for slot in slots::MOTION_JOINT..slots::SLOTS {
+    for slot in slots::MOTION_JOINT..slots::CHANGEABLE {
         let old = &mut probabilities.0[slot];
-        let change = counts.and_then(|counts| better_of_motion(counts.slots[slot], *old));
+        let change = counts.and_then(|counts| better_of_motion(counts.at(slot), *old));
         writer.bit(change.is_some(), STAYS);
         if let Some((new, _)) = change {
             writer.literal(u32::from(new >> 1), 7);

@@ -19,11 +19,14 @@ mod boolean;
 mod candidates;
 mod compressed;
 mod cost;
+mod counts;
 mod error;
 mod frame;
+mod grid;
 mod header;
-mod sink;
+mod levels;
 mod slots;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Error;
 use super::boolean::BoolWriter;
 use super::frame::Frame;
-use super::sink::{Coder, Counts};
+use super::counts::Counts;
 use super::slots::Probabilities;
 use super::walk::Walk;
 
@@ -41,39 +41,64 @@ impl Tile {
     /// The first pass.
     pub(super) fn count(&mut self, frame: &Frame<'_>) {
         self.counts.clear();
-        self.result = self.walk.run(frame, &mut self.counts);
+        self.result = self.walk.run(frame);
+        self.counts.take(self.walk.steps.all());
     }
 
-    /// The second pass.
-    pub(super) fn write(&mut self, frame: &Frame<'_>, probabilities: &Probabilities) {
+    /// The second pass over two tiles at once.
+    fn write_two([one, other]: [&mut Self; 2], probabilities: &Probabilities) {
+        [&mut *one, &mut *other].map(|tile| tile.bytes.clear());
+        let (mut first, mut second) = (BoolWriter::new(&mut one.bytes), BoolWriter::new(&mut other.bytes));
+        let steps = [one.walk.steps.all(), other.walk.steps.all()];
+        BoolWriter::steps_of_two([&mut first, &mut second], steps, probabilities);
+        first.finish();
+        second.finish();
+    }
+
+    /// The second pass over a tile that is alone.
+    fn write(&mut self, probabilities: &Probabilities) {
         self.bytes.clear();
-        let mut coder = Coder { writer: BoolWriter::new(&mut self.bytes), probabilities };
-        self.result = self.walk.run(frame, &mut coder);
-        coder.writer.finish();
+        let mut writer = BoolWriter::new(&mut self.bytes);
+        writer.steps(self.walk.steps.all(), probabilities);
+        writer.finish();
     }
 }
 
-/// Does something to every tile, on up to `threads` threads, this one among them.
+/// The first pass over all tiles, on up to `threads` threads.
 ///
 /// # Errors
 /// That of the first tile, in their order, that has one.
-pub(super) fn each(tiles: &mut [Tile], threads: usize, act: impl Fn(&mut Tile) + Sync) -> Result<(), Error> {
-    let threads = threads.min(tiles.len());
-    if threads <= 1 {
-        tiles.iter_mut().for_each(act);
-    } else {
-        let queue = Mutex::new(tiles.iter_mut());
-        // A panic of a thread goes on in the scope, so a poisoned queue is never read wrongly.
-        let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let work = || {
-            while let Some(tile) = take() {
-                act(tile);
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-    }
+pub(super) fn count(tiles: &mut [Tile], frame: &Frame<'_>, threads: usize) -> Result<(), Error> {
+    each(tiles.iter_mut().collect(), threads, |tile| tile.count(frame));
     tiles.iter_mut().try_for_each(|tile| std::mem::replace(&mut tile.result, Ok(())))
+}
+
+/// The second pass. Tiles are written two by two, those of like length together and the longest first.
+pub(super) fn write(tiles: &mut [Tile], probabilities: &Probabilities, threads: usize) {
+    let mut tiles: Vec<_> = tiles.iter_mut().collect();
+    tiles.sort_by_key(|tile| std::cmp::Reverse(tile.walk.steps.all().len()));
+    each(tiles.chunks_mut(2).collect(), threads, |tiles| match tiles {
+        [one, other] => Tile::write_two([one, other], probabilities),
+        alone => alone.iter_mut().for_each(|tile| tile.write(probabilities)),
+    });
+}
+
+/// Does something to each, on up to `threads` threads, this one among them.
+fn each<T: Send>(all: Vec<T>, threads: usize, act: impl Fn(T) + Sync) {
+    let threads = threads.min(all.len());
+    if threads <= 1 {
+        return all.into_iter().for_each(act);
+    }
+    let queue = Mutex::new(all.into_iter());
+    // A panic of a thread goes on in the scope, so a poisoned queue is never read wrongly.
+    let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(next) = take() {
+            act(next);
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
 }

@@ -5,8 +5,9 @@
 //! come earlier in the scan. The first level's context comes from the blocks around.
 #![forbid(unsafe_code)]
 
-use super::sink::Sink;
-use super::slots::{COEFFICIENT, COEFFICIENT_PLANE};
+use super::levels::{LARGE, LEVELS, put_large};
+use super::slots::{BAND, COEFFICIENT, COEFFICIENT_PLANE, CONTEXT, MORE, Step};
+use super::steps::Steps;
 use crate::vp9::native::tables::{SCAN_4X4, SCAN_8X8, SCAN_16X16};
 
 /// Sizes of levels seen, by position in the block. Neighbours always come earlier in the scan, so it
@@ -26,16 +27,13 @@ struct Place {
     position: u8,
     /// Positions of the two neighbours; at the block's edge twice the one there is.
     neighbours: [u8; 2],
-    /// First slot of its band: 18 a band.
-    band: u8,
+    /// First slot of its band.
+    band: u16,
 }
 
 /// Band of a step in 4x4 blocks and, up to step 20, in larger ones, then 5 (section 9.3).
-const BANDS_4X4: [u8; 16] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5];
-const BANDS: [u8; 21] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4];
-
-/// Size class of a level's magnitude up to 11.
-const CLASS: [u8; 12] = [0, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4, 5];
+const BANDS_4X4: [u16; 16] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5];
+const BANDS: [u16; 21] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4];
 
 static PLACES_4X4: [Place; 16] = places(&SCAN_4X4, 4);
 static PLACES_8X8: [Place; 64] = places(&SCAN_8X8, 8);
@@ -63,15 +61,15 @@ const fn places<const N: usize>(scan: &[u16; N], side: u16) -> [Place; N] {
             5
         };
         places[at] =
-            Place { position: position as u8, neighbours: [above as u8, left as u8], band: band * 18 };
+            Place { position: position as u8, neighbours: [above as u8, left as u8], band: band * BAND as u16 };
         at += 1;
     }
     places
 }
 
-/// Writes a transform block; `context` is how many of the blocks above and to the left have levels.
-pub(super) fn write<S: Sink>(
-    sink: &mut S,
+/// Puts a transform block; `context` is how many of the blocks above and to the left have levels.
+pub(super) fn put(
+    steps: &mut Steps,
     sizes: &mut Sizes,
     shape: &Shape,
     chroma: bool,
@@ -79,37 +77,35 @@ pub(super) fn write<S: Sink>(
     levels: &[i16],
 ) {
     let base = COEFFICIENT + (shape.transform * 2 + usize::from(chroma)) * COEFFICIENT_PLANE;
-    let slot_of = |place: &Place, context: usize| base + usize::from(place.band) + context * 3;
+    let slot_of = |place: &Place, context: usize| base + usize::from(place.band) + context * CONTEXT;
     let context_of = |sizes: &Sizes, place: &Place| {
         let [above, left] = place.neighbours.map(|at| usize::from(sizes[usize::from(at)]));
         (1 + above + left) >> 1
     };
-    // After a zero comes something more for sure, and it is not said.
-    let mut after_zero = false;
-    for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
-        if at > 0 {
-            context = context_of(sizes, place);
-        }
-        let slot = slot_of(place, context);
-        if !after_zero {
-            sink.bit(slot, true);
-        }
-        let magnitude = level.unsigned_abs();
-        sizes[usize::from(place.position)] = CLASS[usize::from(magnitude.min(11))];
-        after_zero = magnitude == 0;
-        sink.bit(slot + 1, !after_zero);
-        if !after_zero {
-            sink.bit(slot + 2, magnitude > 1);
-            if magnitude > 1 {
-                sink.large(slot + 2, magnitude.into());
+    steps.put_with(|mut steps| {
+        // After a zero comes something more for sure, and it is not said.
+        let mut after_zero = false;
+        for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
+            if at > 0 {
+                context = context_of(sizes, place);
             }
-            sink.fixed(level < 0, 128);
+            let slot = slot_of(place, context);
+            steps.put_if(!after_zero, slot + MORE, true);
+            after_zero = level == 0;
+            let known = &LEVELS[(level.clamp(-LARGE, LARGE) + LARGE) as usize];
+            sizes[usize::from(place.position)] = known.size;
+            let first = 2 * slot as Step;
+            steps.put_some(known.steps.map(|step| step + first), known.count.into());
+            if known.extra {
+                put_large(&mut steps, slot, level);
+            }
         }
-    }
-    if let Some(place) = shape.places.get(levels.len()) {
-        if !levels.is_empty() {
-            context = context_of(sizes, place);
+        if let Some(place) = shape.places.get(levels.len()) {
+            if !levels.is_empty() {
+                context = context_of(sizes, place);
+            }
+            steps.put(slot_of(place, context) + MORE, false);
         }
-        sink.bit(slot_of(place, context), false);
-    }
+        steps
+    });
 }

@@ -7,7 +7,6 @@
 
 use super::boolean::BoolWriter;
 use super::cost::{self, BIT};
-use super::sink::{LARGE_PATHS, LARGE_TOKENS};
 use crate::vp9::native::tables::coefficients::PARETO;
 
 /// Probability in 256 that something stays as it is (`diff_update_prob` and `update_mv_prob`).
@@ -29,13 +28,7 @@ pub(super) fn better_of_motion(counts: [u32; 2], old: u8) -> Option<(u8, i64)> {
 }
 
 /// [`better`] for the node "more than one", on which the model of the larger tokens depends too.
-pub(super) fn better_of_model(counts: [u32; 2], large: &[u32; LARGE_TOKENS], old: u8) -> Option<(u8, i64)> {
-    let mut nodes = [[0u32; 2]; 8];
-    for (&count, path) in large.iter().zip(LARGE_PATHS) {
-        for &(node, bit) in path {
-            nodes[node][usize::from(bit)] += count;
-        }
-    }
+pub(super) fn better_of_model(counts: [u32; 2], nodes: &[[u32; 2]; 8], old: u8) -> Option<(u8, i64)> {
     let all = |new: u8| {
         let model = PARETO[usize::from(new) - 1];
         let below: i64 = nodes.iter().zip(model).map(|(&counts, node)| cost::of_counts(counts, node)).sum();

@@ -1,21 +1,19 @@
 //! The walk over one tile column: superblocks, partitions, and what later blocks look back at.
 //!
-//! VP9 specification, section 6.4, `decode_tile` to `decode_block`. The walk is the same for counting and for writing, and
-//! for the flat key frame, whose partitions split only where the frame's edge makes them.
+//! VP9 specification, section 6.4, `decode_tile` to `decode_block`. The walk is the same for the flat key
+//! frame, whose partitions split only where the frame's edge makes them.
 #![forbid(unsafe_code)]
 
 use super::Error;
 use super::frame::{Cell, Frame, Residual};
-use super::sink::Sink;
-use super::slots::PARTITION;
+use super::grid::{Grid, Mode};
+use super::slots::{KEY_DC, PARTITION};
+use super::steps::Steps;
 use super::tokens::{self, SHAPE_4X4, SHAPE_8X8, SHAPE_16X16, Sizes};
 use crate::vp9::native::Motion;
-use crate::vp9::native::tables::modes::{KEY_CHROMA_DC, KEY_LUMA_DC};
 
 /// Units (8x8 pixels) along a superblock.
 const SUPERBLOCK: usize = 8;
-/// Rows of units whose modes are kept: those of a superblock and three before it are looked at.
-const RING: usize = 16;
 
 /// What a unit leaves for the blocks below it and to its right.
 #[derive(Clone, Copy, Default)]
@@ -27,22 +25,15 @@ struct Edge {
     partition: u8,
 }
 
-/// What a unit leaves for the modes of later blocks.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Mode {
-    pub(super) motion: Motion,
-    /// 3 for ZEROMV, 1 for NEWMV, 0 for the others.
-    pub(super) weight: u8,
-    pub(super) skip: bool,
-}
-
 /// State of a walk over one tile column.
 pub(super) struct Walk {
     /// Its units: from the first column up to the end.
     pub(super) columns: std::ops::Range<usize>,
+    /// What it has found.
+    pub(super) steps: Steps,
+    pub(super) grid: Grid,
     above: Vec<Edge>,
     left: [Edge; SUPERBLOCK],
-    modes: Vec<Mode>,
     sizes: Sizes,
 }
 
@@ -50,36 +41,38 @@ impl Walk {
     /// A walk over these columns of units.
     pub(super) fn new(columns: std::ops::Range<usize>) -> Self {
         let width = columns.len();
-        let modes = vec![Mode::default(); RING * width];
         Self {
             columns,
-            above: vec![Edge::default(); width],
+            steps: Steps::default(),
+            grid: Grid::new(width),
+            // Blocks at the frame's edge leave something beyond it too.
+            above: vec![Edge::default(); width.next_multiple_of(SUPERBLOCK)],
             left: Default::default(),
-            modes,
             sizes: [0; 256],
         }
     }
 
-    /// Gives all symbols of the tile to `sink`.
+    /// Finds all steps of the tile.
     ///
     /// # Errors
     /// [`Error::Cell`] for the first cell that could not be written.
-    pub(super) fn run<S: Sink>(&mut self, frame: &Frame<'_>, sink: &mut S) -> Result<(), Error> {
+    pub(super) fn run(&mut self, frame: &Frame<'_>) -> Result<(), Error> {
+        self.steps.clear();
+        self.grid.clear();
         self.above.fill(Edge::default());
         for row in (0..frame.rows).step_by(SUPERBLOCK) {
             self.left = Default::default();
             for column in self.columns.clone().step_by(SUPERBLOCK) {
-                self.square(frame, sink, row, column, 3)?;
+                self.square(frame, row, column, 3)?;
             }
         }
         Ok(())
     }
 
     /// A square of `8 << log2` pixels, 64 or 32.
-    fn square<S: Sink>(
+    fn square(
         &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
         row: usize,
         column: usize,
         log2: u32,
@@ -87,52 +80,53 @@ impl Walk {
         if row >= frame.rows || column >= frame.columns {
             return Ok(());
         }
+        self.steps.reserve();
         let half = 1 << (log2 - 1);
         let cut = row + half >= frame.rows || column + half >= frame.columns;
         let split = cut || !frame.copies(row, column, log2);
-        self.partition(frame, sink, row, column, log2, split);
+        self.partition(frame, row, column, log2, split);
         if !split {
-            self.copy(frame, sink, row, column, log2);
+            self.copy(frame, row, column, log2);
             return Ok(());
         }
         for (down, right) in [(0, 0), (0, half), (half, 0), (half, half)] {
             match log2 {
-                3 => self.square(frame, sink, row + down, column + right, 2)?,
-                _ => self.cell(frame, sink, row + down, column + right)?,
+                3 => self.square(frame, row + down, column + right, 2)?,
+                _ => self.cell(frame, row + down, column + right)?,
             }
         }
         Ok(())
     }
 
     /// A cell of 16x16 pixels.
-    fn cell<S: Sink>(
+    fn cell(
         &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
         row: usize,
         column: usize,
     ) -> Result<(), Error> {
         if row >= frame.rows || column >= frame.columns {
             return Ok(());
         }
+        self.steps.reserve();
         let cut = row + 1 >= frame.rows || column + 1 >= frame.columns;
         let cell = frame.cell(row, column)?;
         let split = cut || matches!(cell, Cell::Quarters(_));
-        self.partition(frame, sink, row, column, 1, split);
+        self.partition(frame, row, column, 1, split);
         if !split {
             match cell {
-                Cell::Whole(residual) => self.whole(frame, sink, row, column, residual),
-                _ => self.copy(frame, sink, row, column, 1),
+                Cell::Whole(residual) => self.whole(frame, row, column, residual),
+                _ => self.copy(frame, row, column, 1),
             }
             return Ok(());
         }
         for (quarter, (down, right)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
             let (row, column) = (row + down, column + right);
             if row < frame.rows && column < frame.columns {
-                self.partition(frame, sink, row, column, 0, false);
+                self.partition(frame, row, column, 0, false);
                 match cell {
-                    Cell::Quarters(residual) => self.quarter(frame, sink, row, column, residual, quarter),
-                    _ => self.copy(frame, sink, row, column, 0),
+                    Cell::Quarters(residual) => self.quarter(frame, row, column, residual, quarter),
+                    _ => self.copy(frame, row, column, 0),
                 }
             }
         }
@@ -140,10 +134,9 @@ impl Walk {
     }
 
     /// Whether a square is split, as far as the frame's edge leaves a choice (section 9.3).
-    fn partition<S: Sink>(
+    fn partition(
         &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
         row: usize,
         column: usize,
         log2: u32,
@@ -155,62 +148,59 @@ impl Walk {
         let slot = PARTITION + (log2 as usize * 4 + left * 2 + above) * 3;
         match (row + half < frame.rows, column + half < frame.columns) {
             (true, true) => {
-                sink.bit(slot, split);
+                self.steps.put(slot, split);
                 if split {
-                    sink.bit(slot + 1, true);
-                    sink.bit(slot + 2, true);
+                    self.steps.put(slot + 1, true);
+                    self.steps.put(slot + 2, true);
                 }
             }
-            (false, true) => sink.bit(slot + 1, true),
-            (true, false) => sink.bit(slot + 2, true),
+            (false, true) => self.steps.put(slot + 1, true),
+            (true, false) => self.steps.put(slot + 2, true),
             (false, false) => {}
         }
     }
 
     /// A block that is the picture before, or flat in a key frame.
-    fn copy<S: Sink>(&mut self, frame: &Frame<'_>, sink: &mut S, row: usize, column: usize, log2: u32) {
+    fn copy(&mut self, frame: &Frame<'_>, row: usize, column: usize, log2: u32) {
         let mode = if frame.is_key() {
-            self.skip(sink, row, column, true);
-            sink.fixed(false, KEY_LUMA_DC);
-            sink.fixed(false, KEY_CHROMA_DC);
-            Mode { skip: true, ..Mode::default() }
+            self.skip(row, column, true);
+            KEY_DC.iter().for_each(|&slot| self.steps.put(slot, false));
+            Mode { skip: true, there: true, ..Mode::default() }
         } else {
-            self.inter_mode(frame, sink, row, column, log2, Motion::default(), true)
+            self.inter_mode(frame, (row, column), log2, Motion::default(), true)
         };
-        self.leave(frame, row, column, log2, mode, 0);
+        self.leave(row, column, log2, mode, 0);
     }
 
     /// A block of 16x16 pixels.
-    fn whole<S: Sink>(
+    fn whole(
         &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
         row: usize,
         column: usize,
         residual: Residual<'_>,
     ) {
         let skip = residual.block.ends[..3] == [0; 3];
-        let mode = self.inter_mode(frame, sink, row, column, 1, residual.block.motion[0], skip);
+        let mode = self.inter_mode(frame, (row, column), 1, residual.block.motion[0], skip);
         let mut nonzero = 0;
         if !skip {
             let (across, down) = (column - self.columns.start, row % SUPERBLOCK);
             let above = self.above[across].nonzero | self.above[across + 1].nonzero;
             let left = self.left[down].nonzero | self.left[down + 1].nonzero;
-            for (plane, shape) in [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8].into_iter().enumerate() {
+            let shapes = [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8];
+            for (plane, (shape, levels)) in shapes.into_iter().zip(residual.levels()).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                let levels = residual.levels(plane);
-                tokens::write(sink, &mut self.sizes, shape, plane > 0, context, levels);
+                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
         }
-        self.leave(frame, row, column, 1, mode, nonzero);
+        self.leave(row, column, 1, mode, nonzero);
     }
 
     /// A block of 8x8 pixels.
-    fn quarter<S: Sink>(
+    fn quarter(
         &mut self,
         frame: &Frame<'_>,
-        sink: &mut S,
         row: usize,
         column: usize,
         residual: Residual<'_>,
@@ -218,49 +208,30 @@ impl Walk {
     ) {
         let places = [quarter, 4 + quarter, 8 + quarter];
         let skip = places.iter().all(|&place| residual.block.ends[place] == 0);
-        let mode = self.inter_mode(frame, sink, row, column, 0, residual.block.motion[quarter], skip);
+        let mode = self.inter_mode(frame, (row, column), 0, residual.block.motion[quarter], skip);
         let mut nonzero = 0;
         if !skip {
             let above = self.above[column - self.columns.start].nonzero;
             let left = self.left[row % SUPERBLOCK].nonzero;
-            for (plane, shape) in [&SHAPE_8X8, &SHAPE_4X4, &SHAPE_4X4].into_iter().enumerate() {
+            let shapes = [&SHAPE_8X8, &SHAPE_4X4, &SHAPE_4X4];
+            let levels = residual.levels().skip(quarter).step_by(4);
+            for (plane, (shape, levels)) in shapes.into_iter().zip(levels).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                let levels = residual.levels(places[plane]);
-                tokens::write(sink, &mut self.sizes, shape, plane > 0, context, levels);
+                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
         }
-        self.leave(frame, row, column, 0, mode, nonzero);
+        self.leave(row, column, 0, mode, nonzero);
     }
 
     /// Notes a block of `1 << log2` units for those that look back at it.
-    fn leave(&mut self, frame: &Frame<'_>, row: usize, column: usize, log2: u32, mode: Mode, nonzero: u8) {
+    #[inline(always)]
+    fn leave(&mut self, row: usize, column: usize, log2: u32, mode: Mode, nonzero: u8) {
         let side = 1 << log2;
         let edge = Edge { nonzero, partition: (0b1_1110 << log2) as u8 & 0b1111 };
-        let (first, width) = (column - self.columns.start, self.columns.len());
-        let end = (first + side).min(width);
-        self.above[first..end].fill(edge);
-        self.left[row % SUPERBLOCK..row % SUPERBLOCK + side].fill(edge);
-        for row in row..(row + side).min(frame.rows) {
-            let begin = row % RING * width;
-            self.modes[begin + first..begin + end].fill(mode);
-        }
-    }
-
-    /// The unit at these coordinates, which must have been left already and lie in the tile.
-    pub(super) fn mode(&self, row: usize, column: usize) -> &Mode {
-        &self.modes[row % RING * self.columns.len() + column - self.columns.start]
-    }
-
-    /// The unit so many rows and columns away, if it lies in the tile.
-    pub(super) fn neighbour(
-        &self,
-        frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-        (down, right): (isize, isize),
-    ) -> Option<&Mode> {
-        let (row, column) = (row.checked_add_signed(down)?, column.checked_add_signed(right)?);
-        (row < frame.rows && self.columns.contains(&column)).then(|| self.mode(row, column))
+        let (across, down) = (column - self.columns.start, row % SUPERBLOCK);
+        self.above[across..across + side].fill(edge);
+        self.left[down..down + side].fill(edge);
+        self.grid.set(row, across, side, mode);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::frame::Frame;
 use super::header::{Header, KeyHeader, TileColumns, superframe_index};
-use super::sink::Counts;
+use super::counts::Counts;
 use super::slots::Probabilities;
 use super::tile::{self, Tile};
 use super::{Error, compressed};
@@ -112,14 +112,14 @@ impl Writer {
         parameters: Parameters,
         threads: usize,
     ) -> Result<(), Error> {
-        tile::each(&mut self.tiles, threads, |tile| tile.count(frame))?;
+        tile::count(&mut self.tiles, frame, threads)?;
         self.counts.clear();
         self.tiles.iter().for_each(|tile| self.counts.add(&tile.counts));
         let mut probabilities = if key.is_some() { Probabilities::key() } else { Probabilities::inter() };
         self.compressed.clear();
         let counts = self.forward.then_some(&self.counts);
         compressed::write(&mut self.compressed, &mut probabilities, counts, key.is_some());
-        tile::each(&mut self.tiles, threads, |tile| tile.write(frame, &probabilities))?;
+        tile::write(&mut self.tiles, &probabilities, threads);
         let header = Header {
             key,
             base_q_index: parameters.base_q_index,
