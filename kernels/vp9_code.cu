@@ -220,7 +220,7 @@ __device__ __forceinline__ void take_items(const vrp::vp9::Args9& p, Work work) 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(128, 6) vrp_vp9_search(const __grid_constant__ vrp::vp9::Args9 p) {
+extern "C" __global__ void __launch_bounds__(128, 8) vrp_vp9_search(const __grid_constant__ vrp::vp9::Args9 p) {
     using namespace vrp::vp9;
     __shared__ Shared shared[4];
     Shared& s = shared[threadIdx.x / 32];
