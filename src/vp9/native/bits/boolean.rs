@@ -24,50 +24,46 @@ struct Output<'a> {
     begin: usize,
 }
 
-/// What is not in bytes yet. A value of its own, so that loops keep it in registers.
+/// What is not in bytes yet. A value of its own, and a small one, so that loops keep two in registers.
 #[derive(Clone, Copy)]
 struct State {
     low: u64,
-    /// The range less one.
-    last: u32,
-    /// Finished bits in `low`.
-    ready: u32,
+    /// The range less one, and times 256 the finished bits in `low`.
+    rest: u32,
 }
 
-/// How far a range, 1 to 255, is from having eight bits, and what it is then, less one. Looked up, for the
-/// range that one bit leaves is all that the next one waits for.
-static SHIFTS: [u8; 256] = {
-    let mut shifts = [0; 256];
+/// What is added to `State::rest` by the range, 1 to 255, that a bit leaves: how far it is shifted up to
+/// have eight bits, and what it is then. Looked up, for it is all that the next bit waits for.
+static NEXT: [u16; 256] = {
+    let mut next = [0; 256];
     let mut range = 1;
     while range < 256 {
-        shifts[range] = (range as u8).leading_zeros() as u8;
+        let shift = (range as u8).leading_zeros();
+        next[range] = (shift as u16) << 8 | ((range << shift) - 1) as u16;
         range += 1;
     }
-    shifts
-};
-static LASTS: [u8; 256] = {
-    let mut lasts = [0; 256];
-    let mut range = 1;
-    while range < 256 {
-        lasts[range] = ((range << SHIFTS[range]) - 1) as u8;
-        range += 1;
-    }
-    lasts
+    next
 };
 
 impl State {
+    /// Finished bits.
+    #[inline(always)]
+    fn ready(self) -> u32 {
+        self.rest >> 8
+    }
+
     /// The state after a bit that is 0 with `probability` in 256.
     #[inline(always)]
     fn after(self, bit: bool, probability: u8) -> Self {
         // The split less one. A 1 leaves what is above it, without a branch: the bits of dense frames are
         // hard to foresee. `!a` is `-a - 1`.
-        let split = (self.last * u32::from(probability)) >> 8;
+        let last = self.rest & 0xff;
+        let split = (last * u32::from(probability)) >> 8;
         let one = 0u32.wrapping_sub(u32::from(bit));
-        let range = (1 + (self.last & one)).wrapping_add(split ^ one);
+        let range = (1 + (last & one)).wrapping_add(split ^ one);
         let low = self.low + u64::from((split + 1) & one);
-        let shift = SHIFTS[usize::from(range as u8)];
-        let last = u32::from(LASTS[usize::from(range as u8)]);
-        Self { low: low << (shift & 7), last, ready: self.ready + u32::from(shift) }
+        let next = u32::from(NEXT[usize::from(range as u8)]);
+        Self { low: low << (next >> 8), rest: (self.rest & !0xff) + next }
     }
 
     /// The state after a step.
@@ -81,22 +77,22 @@ impl Output<'_> {
     /// The state with room for another bit.
     #[inline(always)]
     fn relieve(&mut self, state: State) -> State {
-        if state.ready < FLUSH_BITS {
+        if state.ready() < FLUSH_BITS {
             return state;
         }
-        let (low, ready) = self.flush(state.low, state.ready);
-        State { low, ready, ..state }
+        let low = self.flush(state.low, state.ready());
+        State { low, rest: state.rest - (FLUSH_BITS << 8) }
     }
 
-    /// Puts six bytes out and gives what is left of `low` and its finished bits.
+    /// Puts six bytes out and gives what is left of `low`.
     #[cold]
     #[inline(never)]
-    fn flush(&mut self, low: u64, ready: u32) -> (u64, u32) {
+    fn flush(&mut self, low: u64, ready: u32) -> u64 {
         let keep = 8 + ready - FLUSH_BITS;
         let top = low >> keep;
         self.carry(top >> FLUSH_BITS & 1 == 1);
         self.bytes.extend_from_slice(&top.to_be_bytes()[2..]);
-        (low & ((1 << keep) - 1), ready - FLUSH_BITS)
+        low & ((1 << keep) - 1)
     }
 
     /// Adds 1 to the bytes so far as to one number. The first byte cannot overflow: `low` stays below
@@ -118,7 +114,7 @@ impl<'a> BoolWriter<'a> {
     pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
         let begin = bytes.len();
         let output = Output { bytes, begin };
-        let mut writer = Self { output, state: State { low: 0, last: 254, ready: 0 } };
+        let mut writer = Self { output, state: State { low: 0, rest: 254 } };
         writer.bit(false, 128);
         writer
     }
@@ -165,8 +161,7 @@ impl<'a> BoolWriter<'a> {
 
     /// Ends the stream: the window goes out whole, so the reader never lacks a bit, padded with zeros.
     pub(super) fn finish(mut self) {
-        let State { low, ready, .. } = self.state;
-        let bits = 8 + ready;
+        let (low, bits) = (self.state.low, 8 + self.state.ready());
         let top = low << (64 - bits);
         self.output.carry(low >> bits & 1 == 1);
         let bytes = self.output.bytes;

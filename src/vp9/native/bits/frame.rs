@@ -5,6 +5,9 @@ use super::Error;
 use crate::frame::Size;
 use crate::vp9::native::{Block, Coded, Motion};
 
+/// What is wrong with a cell, the value found, and what it may be.
+pub(super) type Fault = (&'static str, i64, &'static str);
+
 /// Largest magnitude of a level: what the last token's 14 extra bits reach (VP9 specification, section
 /// 9.3, `cat6`). That a level times its quantiser step stays within 16 bits is up to its maker.
 pub const MAX_LEVEL: i16 = 67 + (1 << 14) - 1;
@@ -32,7 +35,7 @@ pub(super) enum Cell<'a> {
     Quarters(Residual<'a>),
 }
 
-/// A cell's block with its levels, all checked.
+/// A cell's block, checked, with its levels, which are not: that is done where each is looked at anyway.
 #[derive(Clone, Copy)]
 pub(super) struct Residual<'a> {
     pub(super) block: &'a Block,
@@ -87,6 +90,12 @@ impl<'a> Frame<'a> {
         rows.fold(0, |all, row| all | any(row)) == 0
     }
 
+    /// The error of the cell whose first unit this is.
+    #[cold]
+    pub(super) fn wrong(&self, row: usize, column: usize, (what, got, allowed): Fault) -> Error {
+        Error::Cell { cell: row / 2 * self.cells_across + column / 2, what, got, allowed }
+    }
+
     /// The cell whose first unit this is.
     ///
     /// # Errors
@@ -99,7 +108,7 @@ impl<'a> Frame<'a> {
         if number == 0 {
             return Ok(Cell::Copy);
         }
-        let wrong = |what, got, allowed| Error::Cell { cell, what, got, allowed };
+        let wrong = |what, got, allowed| self.wrong(row, column, (what, got, allowed));
         let block = coded
             .blocks
             .get(number as usize - 1)
@@ -128,15 +137,7 @@ impl<'a> Frame<'a> {
             .checked_add(total)
             .and_then(|end| coded.levels.get(first..end))
             .ok_or_else(|| wrong("the first of its levels", first as i64, "so that all lie in the levels"))?;
-        let largest = levels.iter().fold(0, |largest, level| level.unsigned_abs().max(largest));
-        if largest > MAX_LEVEL as u16 {
-            return Err(wrong("the magnitude of a level", largest.into(), "at most 16450"));
-        }
         let residual = Residual { block, levels };
-        let blocks = if block.whole == 1 { 3 } else { 12 };
-        if residual.levels().take(blocks).any(|levels| levels.last() == Some(&0)) {
-            return Err(wrong("the last level of a transform block", 0, "anything else"));
-        }
         Ok(if block.whole == 1 { Cell::Whole(residual) } else { Cell::Quarters(residual) })
     }
 }

@@ -5,6 +5,7 @@
 //! come earlier in the scan. The first level's context comes from the blocks around.
 #![forbid(unsafe_code)]
 
+use super::frame::{Fault, MAX_LEVEL};
 use super::levels::{LARGE, LEVELS, put_large};
 use super::slots::{BAND, COEFFICIENT, COEFFICIENT_PLANE, CONTEXT, MORE, Step};
 use super::steps::Steps;
@@ -60,14 +61,20 @@ const fn places<const N: usize>(scan: &[u16; N], side: u16) -> [Place; N] {
         } else {
             5
         };
-        places[at] =
-            Place { position: position as u8, neighbours: [above as u8, left as u8], band: band * BAND as u16 };
+        places[at] = Place {
+            position: position as u8,
+            neighbours: [above as u8, left as u8],
+            band: band * BAND as u16,
+        };
         at += 1;
     }
     places
 }
 
 /// Puts a transform block; `context` is how many of the blocks above and to the left have levels.
+///
+/// # Errors
+/// For levels that no block can have.
 pub(super) fn put(
     steps: &mut Steps,
     sizes: &mut Sizes,
@@ -75,16 +82,17 @@ pub(super) fn put(
     chroma: bool,
     mut context: usize,
     levels: &[i16],
-) {
+) -> Result<(), Fault> {
     let base = COEFFICIENT + (shape.transform * 2 + usize::from(chroma)) * COEFFICIENT_PLANE;
     let slot_of = |place: &Place, context: usize| base + usize::from(place.band) + context * CONTEXT;
     let context_of = |sizes: &Sizes, place: &Place| {
         let [above, left] = place.neighbours.map(|at| usize::from(sizes[usize::from(at)]));
         (1 + above + left) >> 1
     };
+    // After a zero comes something more for sure, and it is not said.
+    let mut after_zero = false;
+    let mut largest = 0;
     steps.put_with(|mut steps| {
-        // After a zero comes something more for sure, and it is not said.
-        let mut after_zero = false;
         for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
             if at > 0 {
                 context = context_of(sizes, place);
@@ -97,6 +105,7 @@ pub(super) fn put(
             let first = 2 * slot as Step;
             steps.put_some(known.steps.map(|step| step + first), known.count.into());
             if known.extra {
+                largest = level.unsigned_abs().max(largest);
                 put_large(&mut steps, slot, level);
             }
         }
@@ -108,4 +117,11 @@ pub(super) fn put(
         }
         steps
     });
+    if largest > MAX_LEVEL as u16 {
+        return Err(("the magnitude of a level", largest.into(), "at most 16450"));
+    }
+    if after_zero {
+        return Err(("the last level of a transform block", 0, "anything else"));
+    }
+    Ok(())
 }

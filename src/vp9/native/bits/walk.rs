@@ -70,13 +70,7 @@ impl Walk {
     }
 
     /// A square of `8 << log2` pixels, 64 or 32.
-    fn square(
-        &mut self,
-        frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-        log2: u32,
-    ) -> Result<(), Error> {
+    fn square(&mut self, frame: &Frame<'_>, row: usize, column: usize, log2: u32) -> Result<(), Error> {
         if row >= frame.rows || column >= frame.columns {
             return Ok(());
         }
@@ -99,12 +93,7 @@ impl Walk {
     }
 
     /// A cell of 16x16 pixels.
-    fn cell(
-        &mut self,
-        frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-    ) -> Result<(), Error> {
+    fn cell(&mut self, frame: &Frame<'_>, row: usize, column: usize) -> Result<(), Error> {
         if row >= frame.rows || column >= frame.columns {
             return Ok(());
         }
@@ -115,7 +104,7 @@ impl Walk {
         self.partition(frame, row, column, 1, split);
         if !split {
             match cell {
-                Cell::Whole(residual) => self.whole(frame, row, column, residual),
+                Cell::Whole(residual) => self.whole(frame, row, column, residual)?,
                 _ => self.copy(frame, row, column, 1),
             }
             return Ok(());
@@ -125,7 +114,7 @@ impl Walk {
             if row < frame.rows && column < frame.columns {
                 self.partition(frame, row, column, 0, false);
                 match cell {
-                    Cell::Quarters(residual) => self.quarter(frame, row, column, residual, quarter),
+                    Cell::Quarters(residual) => self.quarter(frame, row, column, residual, quarter)?,
                     _ => self.copy(frame, row, column, 0),
                 }
             }
@@ -134,14 +123,7 @@ impl Walk {
     }
 
     /// Whether a square is split, as far as the frame's edge leaves a choice (section 9.3).
-    fn partition(
-        &mut self,
-        frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-        log2: u32,
-        split: bool,
-    ) {
+    fn partition(&mut self, frame: &Frame<'_>, row: usize, column: usize, log2: u32, split: bool) {
         let half = (1 << log2) >> 1;
         let above = usize::from(self.above[column - self.columns.start].partition >> log2 & 1);
         let left = usize::from(self.left[row % SUPERBLOCK].partition >> log2 & 1);
@@ -179,7 +161,7 @@ impl Walk {
         row: usize,
         column: usize,
         residual: Residual<'_>,
-    ) {
+    ) -> Result<(), Error> {
         let skip = residual.block.ends[..3] == [0; 3];
         let mode = self.inter_mode(frame, (row, column), 1, residual.block.motion[0], skip);
         let mut nonzero = 0;
@@ -190,11 +172,13 @@ impl Walk {
             let shapes = [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8];
             for (plane, (shape, levels)) in shapes.into_iter().zip(residual.levels()).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
+                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels)
+                    .map_err(|fault| frame.wrong(row, column, fault))?;
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
         }
         self.leave(row, column, 1, mode, nonzero);
+        Ok(())
     }
 
     /// A block of 8x8 pixels.
@@ -205,7 +189,7 @@ impl Walk {
         column: usize,
         residual: Residual<'_>,
         quarter: usize,
-    ) {
+    ) -> Result<(), Error> {
         let places = [quarter, 4 + quarter, 8 + quarter];
         let skip = places.iter().all(|&place| residual.block.ends[place] == 0);
         let mode = self.inter_mode(frame, (row, column), 0, residual.block.motion[quarter], skip);
@@ -217,11 +201,13 @@ impl Walk {
             let levels = residual.levels().skip(quarter).step_by(4);
             for (plane, (shape, levels)) in shapes.into_iter().zip(levels).enumerate() {
                 let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels);
+                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels)
+                    .map_err(|fault| frame.wrong(row, column, fault))?;
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
         }
         self.leave(row, column, 0, mode, nonzero);
+        Ok(())
     }
 
     /// Notes a block of `1 << log2` units for those that look back at it.
