@@ -73,7 +73,8 @@ fn main() -> anyhow::Result<()> {
     let device = Device::open(0)?;
     let library = nvdec::Library::load()?;
     let video = Source::open(&clip)?.video().clone();
-    let packing = vrpipe::media::choose_layout(video.packing.as_ref(), &clip, None).packing;
+    let packing =
+        vrpipe::media::choose_layout(&video, &clip, &vrpipe::layout::LayoutChoice::default()).packing;
     let eyes = packing.eyes(video.size);
     let eye = StageSize { height: eyes[0].size.height, width: eyes[0].size.width };
     let stage = Stage::from_detail(512, eye)?;

@@ -173,6 +173,9 @@ fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2]) {
     assert_eq!(answer["size"], serde_json::json!(shown));
     let seconds = answer["duration"].as_f64().unwrap();
     assert!((seconds - 120.0 * 1001.0 / 30000.0).abs() < 0.05, "duration {seconds}");
+    // The clip's AAC is Opus now: it was played to the end above, with its sound decoded.
+    let sound = answer["soundBytes"].as_u64().unwrap();
+    assert!(sound > 4_000, "{sound} bytes of Opus decoded of 4 s");
     for (moment, (clear, solid)) in want.into_iter().enumerate() {
         let pixels = answer["pixels"][moment].as_array().unwrap();
         assert_eq!(pixels.len(), clear + solid);

@@ -5,6 +5,9 @@ use crate::pipeline::{DeviceChoice, EncoderChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::bench_args::BenchArgs;
+use super::part_args::PartArgs;
+use super::shape_args::{LayoutArg, ProjectionArg, ShapeArgs, parse_projection};
+use super::touch_args::TouchArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,9 +110,15 @@ pub struct RunArgs {
     /// Scale from an eye to what the network sees, instead of --detail
     #[arg(long, value_name = "0..1", conflicts_with = "detail", value_parser = parse_ratio)]
     pub ratio: Option<f64>,
-    /// Where the eyes lie in a frame
-    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
-    pub layout: LayoutArg,
+    /// The shape of the picture.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
+    /// Changes to the matte.
+    #[command(flatten)]
+    pub touch: TouchArgs,
+    /// The part that is done.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Speed against size and fidelity
     #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
     pub quality: QualityArg,
@@ -182,19 +191,6 @@ pub enum MatteArg {
     Chroma,
 }
 
-/// Layouts that can be asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum LayoutArg {
-    /// From the container, then the file name, else mono
-    Auto,
-    /// One view
-    Mono,
-    /// Side by side
-    Sbs,
-    /// Top and bottom
-    Tb,
-}
-
 /// What may become of the sound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum AudioArg {
@@ -261,6 +257,12 @@ pub struct ProbeArgs {
     /// The device that the way of decoding is told for
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Where the eyes lie in a frame, as with `run`
+    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
+    pub layout: LayoutArg,
+    /// How directions lie in an eye, as with `run`
+    #[arg(long, value_name = "PROJECTION", default_value = "auto", value_parser = parse_projection)]
+    pub projection: ProjectionArg,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,

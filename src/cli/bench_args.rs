@@ -1,7 +1,8 @@
 //! The options of `bench`.
 #![forbid(unsafe_code)]
 
-use super::args::{EncoderArg, LayoutArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::args::{EncoderArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::shape_args::LayoutArg;
 use crate::frame::Size;
 use crate::pipeline::DeviceChoice;
 use crate::pipeline::bench::DrawnCodec;

@@ -7,11 +7,14 @@ mod bench;
 mod bench_args;
 mod interrupt;
 mod model;
+mod part_args;
 mod plan;
 mod probe;
 mod progress;
 mod run;
+mod shape_args;
 mod sheet;
+mod touch_args;
 mod verify;
 
 use crate::pipeline;

@@ -12,10 +12,13 @@
 //! fixed number of frames whatever the length of the video.
 
 mod cpu;
+mod cuts;
 mod encode;
 mod error;
 mod gpu;
 mod matte;
+mod touch;
+mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -27,3 +30,5 @@ pub use gpu::{
     CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
 };
 pub use matte::Matte;
+pub use touch::Touch;
+pub use wrap::margin;

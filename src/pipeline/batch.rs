@@ -15,8 +15,11 @@ use super::schedule::{FileWork, Run, run};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
+use crate::layout::{LayoutChoice, Names, marked_name};
+use crate::media::Source;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,15 +28,19 @@ use std::time::Instant;
 pub enum Destination {
     /// The one input's result.
     File(PathBuf),
-    /// Every input's result, by its name, below the folders that it was found below.
-    Folder(PathBuf),
+    /// Every input's result, by its name with a player's marks, below the folders that it was found below.
+    Folder(PathBuf, Names),
 }
 
-/// Gives each input its output.
+/// Gives each input its output. For names with marks each input is opened: marks follow from its layout.
 ///
 /// # Errors
 /// Several inputs for one file, two inputs with the same output, an output that is an input.
-pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec<Job>, Error> {
+pub fn assign_outputs(
+    inputs: &[Named],
+    destination: &Destination,
+    choice: &LayoutChoice,
+) -> Result<Vec<Job>, Error> {
     let jobs: Vec<Job> = match destination {
         Destination::File(output) => {
             let [input] = inputs else {
@@ -42,13 +49,10 @@ pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec
             };
             vec![Job { input: input.path.clone(), output: output.clone() }]
         }
-        Destination::Folder(folder) => inputs
+        Destination::Folder(folder, names) => inputs
             .iter()
             .map(|Named { path: input, below }| {
-                let stem = input.file_stem().ok_or_else(|| {
-                    Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
-                })?;
-                let mut name = stem.to_os_string();
+                let mut name = stem(input, *names, choice)?;
                 name.push(".webm");
                 Ok(Job { input: input.clone(), output: folder.join(below).join(name) })
             })
@@ -68,6 +72,20 @@ pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec
         }
     }
     Ok(jobs)
+}
+
+/// Name of the output of `input`, without its extension.
+fn stem(input: &Path, names: Names, choice: &LayoutChoice) -> Result<OsString, Error> {
+    let stem = input.file_stem().ok_or_else(|| {
+        Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
+    })?;
+    match (names, stem.to_str()) {
+        (Names::Plain, _) | (_, None) => Ok(stem.to_os_string()),
+        // What cannot be opened is told of when it is its turn, under any name.
+        (_, Some(text)) => Ok(Source::open(input)
+            .map_or_else(|_| text.to_owned(), |source| marked_name(text, &source.layout(choice), names))
+            .into()),
+    }
 }
 
 /// Does all jobs, several at once where the machine can; a failed one does not stop the others, `stop` does.
@@ -266,19 +284,20 @@ mod tests {
 
     fn assign(inputs: &[&str], destination: Destination) -> Result<Vec<Job>, Error> {
         let named = |name: &&str| Named { path: PathBuf::from(name), below: PathBuf::new() };
-        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination)
+        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination, &LayoutChoice::default())
     }
 
     #[test]
     fn outputs_are_named_after_their_inputs() {
-        let jobs = assign(&["a/x_LR_180.mp4", "y.mkv"], Destination::Folder("out".into())).unwrap();
+        let jobs =
+            assign(&["a/x_LR_180.mp4", "y.mkv"], Destination::Folder("out".into(), Names::Plain)).unwrap();
         assert_eq!(jobs[0].output, Path::new("out/x_LR_180.webm"));
         assert_eq!(jobs[1].output, Path::new("out/y.webm"));
     }
 
     #[test]
     fn collisions_are_refused_before_work_begins() {
-        let folder = || Destination::Folder("out".into());
+        let folder = || Destination::Folder("out".into(), Names::Plain);
         let message = |r: Result<Vec<Job>, Error>| r.unwrap_err().to_string();
         assert!(message(assign(&["a/x.mp4", "b/x.mkv"], folder())).contains("both be written"));
         assert!(message(assign(&["out/x.webm"], folder())).contains("input itself"));

@@ -135,7 +135,7 @@ fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetU
         found: [
             format!("{container}, {} {} {} bit", video.codec, video.size, video.depth),
             format!("decoded by {} {}", path.decoder, path.reason),
-            format!("layout {} ({})", layout.packing, layout.detail),
+            layout.sentences().join(", "),
             plan.matte_report.sentence(),
         ]
         .into_iter()

@@ -14,6 +14,7 @@ use super::timeline::{Timeline, end_ms, header};
 use crate::frame::{Colour, Composite, Rect, Size};
 use crate::gpu::nvdec;
 use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
+use crate::layout::Edge;
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
 use crate::vp9::{EncodedPair, PairConfig};
@@ -37,6 +38,7 @@ struct Shape {
     size: Size,
     colour: Colour,
     eyes: Vec<Rect>,
+    edge: Edge,
     matte: MattePlan,
 }
 
@@ -44,7 +46,8 @@ impl Shape {
     fn of(plan: &FilePlan) -> Self {
         let FilePlan { video, layout, matte, .. } = plan;
         let eyes = layout.packing.eyes(video.size);
-        Self { size: video.size, colour: video.colour, eyes, matte: matte.clone() }
+        let edge = layout.projection.edge();
+        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone() }
     }
 }
 
@@ -110,7 +113,9 @@ impl<'a> Worker<'a> {
                 Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default() }
             }
             (_, matte) => {
-                let matte = matte_on_cpu(&job.input, matte, self.models, video.colour.matrix, &eyes)?;
+                let (matrix, sides) = (video.colour.matrix, (&eyes[..], layout.projection.edge()));
+                let matte = matte_on_cpu(&job.input, matte, self.models, matrix, sides)?;
+                let matte = matte.touched(self.settings.touch);
                 Gear::Cpu { matte, frames: Vec::new() }
             }
         };
@@ -184,7 +189,8 @@ impl<'a> Worker<'a> {
             Gear::Cpu { matte, frames } => {
                 matte.reset();
                 let eyes = plan.layout.packing.eyes(video.size);
-                let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+                let decoder =
+                    decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
                 let pair = pair(&config, path)?;
                 CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
                     .run(sink)
@@ -204,7 +210,8 @@ impl<'a> Worker<'a> {
         let (video, path) = (&order.plan.video, &order.plan.job.input);
         let (library, _) = self.found.decode_path(video);
         let Some(library) = library else {
-            let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+            let decoder =
+                decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
             return Ok(GpuSource::Upload { decoder, depth: video.depth });
         };
         let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };

@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::device::DeviceChoice;
+use super::hdr::HdrChoice;
+use super::part::Part;
 use crate::kernels::key::KeyColour;
-use crate::layout::Packing;
+use crate::lane::Touch;
+use crate::layout::LayoutChoice;
 use crate::software;
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -53,10 +56,16 @@ pub enum EncoderChoice {
 pub struct Settings {
     /// How the background is found.
     pub matte: MatteChoice,
+    /// Changes to the matte.
+    pub touch: Touch,
     /// Where the work is done.
     pub device: DeviceChoice,
-    /// Packing of the eyes where the user says so.
-    pub packing: Option<Packing>,
+    /// Packing and projection where the user says so.
+    pub layout: LayoutChoice,
+    /// The part of each video that is done.
+    pub part: Part,
+    /// What becomes of high dynamic range.
+    pub hdr: HdrChoice,
     /// Encoder preset.
     pub quality: Quality,
     /// What encodes.

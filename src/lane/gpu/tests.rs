@@ -16,6 +16,7 @@ use crate::frame::{Composite, Picture, Rect, Size};
 use crate::gpu::{Device, MemoryUse, nvdec};
 use crate::kernels::sample;
 use crate::lane::Matte;
+use crate::layout::LayoutChoice;
 use crate::media::{self, Source, VideoTrack};
 use crate::rvm::{Refiner, Stage, StageSize, Variant, Weights, build_graph};
 use crate::software;
@@ -117,7 +118,7 @@ fn lanes(
 fn compare_clip(device: &Arc<Device>, weights: &Weights, path: &Path, detail: usize, frames: usize) -> bool {
     let source = Source::open(path).unwrap();
     let video = source.video().clone();
-    let packing = media::choose_layout(video.packing.as_ref(), path, None).packing;
+    let packing = media::choose_layout(&video, path, &LayoutChoice::default()).packing;
     let eyes = packing.eyes(video.size);
     let Some(mut pictures) = Pictures::open(device, path) else {
         eprintln!("skipped: {}: neither NVDEC nor ffmpeg is there for it", path.display());

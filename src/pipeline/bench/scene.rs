@@ -66,7 +66,7 @@ impl Scene {
             Subject::Drawn { frames, codec: None, .. } => (None, *frames),
             &Subject::Drawn { size, frames, codec: Some(codec) } => {
                 let packing = drawn_packing(&settings, size);
-                settings.packing = Some(packing);
+                settings.layout.packing = Some(packing);
                 let eyes = packing.eyes(size);
                 (Some(clip::make((size, frames, codec), &eyes, DRAWN, &folder.0, stop)?), 0)
             }
@@ -163,8 +163,9 @@ impl Scene {
             return Ok(drawn::pictures(self.size, &self.eyes, self.colour, PICTURES));
         };
         let path = &plan.job.input;
-        let input = open_input(path, self.settings.packing)?;
-        let mut decoder = decode_in_software(path, input.source, self.settings.stall, self.settings.threads)?;
+        let input = open_input(path, &self.settings.layout)?;
+        let patience = (self.settings.stall, self.settings.threads);
+        let mut decoder = decode_in_software(path, input.source, self.colour, patience)?;
         let mut pictures = Vec::new();
         while pictures.len() < PICTURES {
             let next = decoder.next_picture();
@@ -198,7 +199,7 @@ const DRAWN: Colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, pri
 /// Two eyes where each is square or nearly so, as in VR.
 fn drawn_packing(settings: &Settings, size: Size) -> Packing {
     let wide = 2 * size.width >= 3 * size.height;
-    settings.packing.unwrap_or(if wide { Packing::SideBySide } else { Packing::Mono })
+    settings.layout.packing.unwrap_or(if wide { Packing::SideBySide } else { Packing::Mono })
 }
 
 /// The weights named in the settings, made up if so asked.

@@ -9,6 +9,7 @@ use super::sampler::Sampler;
 use super::scene::Scene;
 use crate::frame::Picture;
 use crate::lane::{CpuLane, GpuLane, GpuSource, Span};
+use crate::layout::Edge;
 use crate::pipeline::batch::run_with;
 use crate::pipeline::device::Found;
 use crate::pipeline::encoding::{GpuBuffers, pair};
@@ -169,7 +170,8 @@ fn lane(
             GpuLane { source, device, size, span, matte, coding, clocks, cancel }.run(&mut sink)
         }
         _ => {
-            let mut matte = matte_on_cpu(&scene.name(), &scene.matte, models, scene.colour.matrix, &eyes)?;
+            let (name, matrix) = (scene.name(), scene.colour.matrix);
+            let mut matte = matte_on_cpu(&name, &scene.matte, models, matrix, (&eyes, Edge::Plain))?;
             let (matte, frames, pair) = (&mut matte, &mut Vec::new(), pair(&config, &scene.name())?);
             CpuLane { decoder, size, eyes, span, matte, frames, pair, clocks, cancel }.run(&mut sink)
         }

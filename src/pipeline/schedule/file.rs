@@ -141,7 +141,7 @@ impl FileWork {
         let plan = [
             format!("{}, {} {} {} bit", source.container, source.codec, source.size, source.depth),
             format!("decoded by {} {}", source.decoder, source.decoder_reason),
-            format!("layout {} ({})", source.layout.packing, source.layout.detail),
+            source.layout.sentences().join(", "),
             self.plan.matte_report.sentence(),
             self.plan.coding.sentence().to_owned(),
             self.segments_sentence(),
