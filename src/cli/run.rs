@@ -6,8 +6,8 @@ use super::{interrupt, progress};
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
 use crate::pipeline::{
-    Destination, Detail, Error, Job, MatteChoice, PendingFile, RunReport, Settings, assign_outputs,
-    find_inputs, run_batch,
+    Destination, Detail, EngineSettings, Error, Job, MatteChoice, PendingFile, RunReport, Settings,
+    assign_outputs, find_inputs, run_batch,
 };
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -57,6 +57,10 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
     Ok(Settings {
         matte: matte(args.matte, network, &args.key_colour)?,
         device: args.device.clone(),
+        engine: EngineSettings {
+            choice: args.engine.engine.into(),
+            tensorrt_lib: args.engine.tensorrt_lib.clone(),
+        },
         packing: packing(args.layout),
         quality: quality(args.quality),
         encoder: args.encoder.into(),
@@ -82,6 +86,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
     Ok(Settings {
         matte: matte(args.matte, (&args.model, Detail::Pixels(args.detail)), "auto")?,
         device: args.device.clone(),
+        engine: EngineSettings::default(),
         packing: packing(args.layout),
         quality: quality(args.quality),
         encoder: args.encoder.into(),
@@ -110,7 +115,7 @@ fn matte(how: MatteArg, (model, detail): (&str, Detail), key_colour: &str) -> Re
     })
 }
 
-fn packing(layout: LayoutArg) -> Option<Packing> {
+pub(super) fn packing(layout: LayoutArg) -> Option<Packing> {
     match layout {
         LayoutArg::Auto => None,
         LayoutArg::Mono => Some(Packing::Mono),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::device::DeviceChoice;
+use super::engines::EngineSettings;
 use crate::kernels::key::KeyColour;
 use crate::layout::Packing;
 use crate::software;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub matte: MatteChoice,
     /// Where the work is done.
     pub device: DeviceChoice,
+    /// What runs the network.
+    pub engine: EngineSettings,
     /// Packing of the eyes where the user says so.
     pub packing: Option<Packing>,
     /// Encoder preset.
