@@ -21,9 +21,10 @@ static_assert(sizeof(Block) == 48, "mirrored in src/vp9/native/coded.rs");
 
 // src/vp9/native/pixels/tuning.rs
 struct Tuning {
-    int dc_step, ac_step, rounding, bit_worth, motion_worth, near, matte, overshoot, guard, error_worth;
+    int dc_step, ac_step, rounding, bit_worth, motion_worth, settling_worth, new_bits, split_bits, try_split, split_worth, error_worth,
+        near, matte, overshoot, guard;
 };
-static_assert(sizeof(Tuning) == 40, "mirrored in src/vp9/native/pixels/tuning.rs");
+static_assert(sizeof(Tuning) == 60, "mirrored in src/vp9/native/pixels/tuning.rs");
 
 struct Counts {
     unsigned blocks, levels, overflow, unused;
@@ -39,8 +40,10 @@ struct Stream9 {
     Tuning tuning;
     int planes;           // 3, of a matte 1
     int source_pitch[3];  // bytes
+    unsigned level_capacity;
     const unsigned char* source[3];
     Picture9 before, after;
+    Motion* found;  // by the search, before motions settle
     const Motion* motions_before;
     Motion* motions_after;
     const unsigned char* changed_before;  // per cell: not a copy in the frame before
@@ -49,22 +52,20 @@ struct Stream9 {
     unsigned* index;
     Block* blocks;
     short* levels;
-    unsigned level_capacity;
-    int stream;
 };
-static_assert(sizeof(Stream9) == 216, "mirrored in src/vp9/native/device/args.rs");
+static_assert(sizeof(Stream9) == 240, "mirrored in src/vp9/native/device/args.rs");
 
 struct Args9 {
     Stream9 streams[2];
     const unsigned char* activity;
     unsigned char* active_before;
     unsigned* items;  // work: cell, bit 30 the stream, bit 31 only a copy
-    unsigned* queue;  // items written, items taken
+    unsigned* queue;  // items written, taken by the search, taken by the coding
     const unsigned short* scans;  // 16, 64, 256 positions
     const uint2* taps;            // 16 times 8 signed bytes; the first is not used
     int activity_pitch, width, height, pitch, chroma_pitch, coarse_pitch, key, unused;
 };
-static_assert(sizeof(Args9) == 512, "mirrored in src/vp9/native/device/args.rs");
+static_assert(sizeof(Args9) == 560, "mirrored in src/vp9/native/device/args.rs");
 
 __device__ __forceinline__ int cells_across(const Args9& p) { return (p.width + CELL - 1) / CELL; }
 __device__ __forceinline__ int cells_down(const Args9& p) { return (p.height + CELL - 1) / CELL; }
@@ -95,8 +96,8 @@ struct Shared {
     unsigned window[24 * 7];   // luma around a whole pixel position, 24 columns and some
     unsigned middle[16 * 7];   // filtered across, by columns of 24 rows
     int values[320];           // residual or coefficients
-    short levels[384];
-    unsigned short ends[12];
+    alignas(4) short levels[384];
+    alignas(4) unsigned short ends[12];
     Motion known[8];
     unsigned coarse[4];
 };

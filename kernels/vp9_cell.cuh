@@ -181,44 +181,112 @@ __device__ __forceinline__ int code_group(const Args9& p, const Tuning& t, Share
     return used;
 }
 
-// Predicts and codes a cell as one block or as four; returns its number of levels.
-__device__ __forceinline__ int code_cell(const Args9& p, const Stream9& stream, Shared& s, int cell_x, int cell_y,
-                                         const Motion (&motion)[4], bool whole, unsigned missing, int lane) {
+// Predicts a cell as one block or as four, into s.samples.
+__device__ __forceinline__ void predict_cell(const Args9& p, const Stream9& stream, Shared& s, int cell_x, int cell_y,
+                                             const Motion (&motion)[4], bool whole, unsigned missing, int lane) {
     const Picture9& from = stream.before;
-    unsigned char* const samples[3] = {reinterpret_cast<unsigned char*>(s.samples[0]), reinterpret_cast<unsigned char*>(s.samples[1]),
-                                       reinterpret_cast<unsigned char*>(s.samples[2])};
-    if (lane < 12) s.ends[lane] = 0;
-    int used;
+    auto samples = [&](int plane) { return reinterpret_cast<unsigned char*>(s.samples[plane]); };
     if (whole) {
         const int row = motion[0].row, column = motion[0].column;
-        predict<16>(p, from.planes[0], p.pitch, cell_x * 16, cell_y * 16, 2 * row, 2 * column, s, samples[0], 16, lane);
-        used = code_group<16, 1>(p, stream.tuning, s, 0, 0, 0, lane);
-        if (stream.planes == 3) {
-            for (int plane = 1; plane < 3; ++plane)
-                predict<8>(p, from.planes[plane], p.chroma_pitch, cell_x * 8, cell_y * 8, row, column, s, samples[plane], 8, lane);
-            used = code_group<8, 2>(p, stream.tuning, s, 0, used, 1, lane);
-        }
-        return used;
+        predict<16>(p, from.planes[0], p.pitch, cell_x * 16, cell_y * 16, 2 * row, 2 * column, s, samples(0), 16, lane);
+        for (int plane = 1; plane < stream.planes; ++plane)
+            predict<8>(p, from.planes[plane], p.chroma_pitch, cell_x * 8, cell_y * 8, row, column, s, samples(plane), 8, lane);
+        return;
     }
-    for (int i = lane; i < 192; i += 32) (&s.samples[0][0])[i] = 0;
+    for (int i = lane; i < 192; i += 32) s.samples[i / 64][i % 64] = 0;
     __syncwarp();
+#pragma unroll 1
     for (int b = 0; b < 4; ++b) {
         if (missing >> b & 1) continue;
-        const int x = b % 2, y = b / 2;
-        predict<8>(p, from.planes[0], p.pitch, cell_x * 16 + x * 8, cell_y * 16 + y * 8, 2 * motion[b].row, 2 * motion[b].column, s,
-                   samples[0] + y * 128 + x * 8, 16, lane);
+        const int x = b % 2, y = b / 2, row = motion[b].row, column = motion[b].column;
+        predict<8>(p, from.planes[0], p.pitch, cell_x * 16 + x * 8, cell_y * 16 + y * 8, 2 * row, 2 * column, s,
+                   samples(0) + y * 128 + x * 8, 16, lane);
+        for (int plane = 1; plane < stream.planes; ++plane)
+            predict<4>(p, from.planes[plane], p.chroma_pitch, cell_x * 8 + x * 4, cell_y * 8 + y * 4, row, column, s,
+                       samples(plane) + y * 32 + x * 4, 8, lane);
     }
-    used = code_group<8, 4>(p, stream.tuning, s, missing, 0, 0, lane);
-    if (stream.planes == 3) {
-        for (int b = 0; b < 8; ++b) {
-            if (missing >> (b % 4) & 1) continue;
-            const int x = b % 2, y = b % 4 / 2, plane = 1 + b / 4;
-            predict<4>(p, from.planes[plane], p.chroma_pitch, cell_x * 8 + x * 4, cell_y * 8 + y * 4, motion[b % 4].row,
-                       motion[b % 4].column, s, samples[plane] + y * 32 + x * 4, 8, lane);
+}
+
+// Codes a predicted cell; returns its number of levels.
+__device__ __forceinline__ int code_parts(const Args9& p, const Stream9& stream, Shared& s, bool whole, unsigned missing, int lane) {
+    if (lane < 12) s.ends[lane] = 0;
+    __syncwarp();
+    if (whole) {
+        const int used = code_group<16, 1>(p, stream.tuning, s, 0, 0, 0, lane);
+        return stream.planes == 3 ? code_group<8, 2>(p, stream.tuning, s, 0, used, 1, lane) : used;
+    }
+    const int used = code_group<8, 4>(p, stream.tuning, s, missing, 0, 0, lane);
+    return stream.planes == 3 ? code_group<4, 8>(p, stream.tuning, s, missing, used, 4, lane) : used;
+}
+
+// A thread's share of what a way to code a cell gives.
+struct Kept {
+    unsigned samples[3], levels[6], ends;
+};
+__device__ __forceinline__ unsigned& sample_word(Shared& s, int i, int lane) {
+    return i < 2 ? s.samples[0][lane + 32 * i] : s.samples[1 + lane / 16][lane % 16];
+}
+__device__ __forceinline__ unsigned source_word(const Shared& s, int i, int lane) {
+    return i < 2 ? s.source[0][lane + 32 * i] : s.source[1 + lane / 16][lane % 16];
+}
+
+// Squared errors and bits in one number.
+__device__ __forceinline__ unsigned long long judge(const Stream9& stream, Shared& s, bool whole, int used, int lane) {
+    unsigned errors = 0, bits = 0;
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+        if (i == 2 && stream.planes == 1) continue;
+        const unsigned apart = __vabsdiffu4(sample_word(s, i, lane), source_word(s, i, lane));
+        errors = __dp4a(apart, apart, errors);
+    }
+    for (int i = lane; i < used; i += 32) bits += level_bits(abs(s.levels[i]));
+    errors = warp_sum(errors), bits = warp_sum(bits) + (whole ? 0 : stream.tuning.split_worth);
+    return 64ull * errors + (unsigned long long)bits * stream.tuning.error_worth;
+}
+
+// Predicts and codes a cell. One of many levels is coded as four blocks too, with its motion, and the better way is kept.
+__device__ __forceinline__ int code_cell(const Args9& p, const Stream9& stream, Shared& s, int cell_x, int cell_y,
+                                         const Motion (&motion)[4], bool& whole, unsigned missing, int lane) {
+    predict_cell(p, stream, s, cell_x, cell_y, motion, whole, missing, lane);
+    unsigned predicted[3];
+#pragma unroll
+    for (int i = 0; i < 3; ++i) predicted[i] = sample_word(s, i, lane);
+    int used = 0;
+    unsigned long long cost = 0;
+    Kept kept;
+#pragma unroll 1
+    for (bool again = false;; again = true) {
+        const bool as_whole = whole && !again;
+        const int now = code_parts(p, stream, s, as_whole, missing, lane);
+        if (!again && (!whole || now < stream.tuning.try_split)) return now;
+        const unsigned long long cost_now = judge(stream, s, as_whole, now, lane);
+        unsigned* const levels = reinterpret_cast<unsigned*>(s.levels);
+        unsigned* const ends = reinterpret_cast<unsigned*>(s.ends);
+        __syncwarp();
+        if (again) {
+            if (cost_now < cost) {
+                whole = false;
+                return now;
+            }
+#pragma unroll
+            for (int i = 0; i < 3; ++i) sample_word(s, i, lane) = kept.samples[i];
+#pragma unroll
+            for (int i = 0; i < 6; ++i) levels[lane + 32 * i] = kept.levels[i];
+            if (lane < 6) ends[lane] = kept.ends;
+            __syncwarp();
+            return used;
         }
-        used = code_group<4, 8>(p, stream.tuning, s, missing, used, 4, lane);
+        used = now, cost = cost_now;
+#pragma unroll
+        for (int i = 0; i < 3; ++i) {
+            kept.samples[i] = sample_word(s, i, lane);
+            sample_word(s, i, lane) = predicted[i];
+        }
+#pragma unroll
+        for (int i = 0; i < 6; ++i) kept.levels[i] = levels[lane + 32 * i];
+        kept.ends = ends[lane % 6];
+        __syncwarp();
     }
-    return used;
 }
 
 }  // namespace vrp::vp9

@@ -1,7 +1,8 @@
 // The pixel half of a VP9 encoder of our own: src/vp9/native/pixels has the formula, src/vp9/native/device the launches.
 //
 // plan    a thread per cell: which cells are worked on, which only copied because they were not copies before
-// code    a warp per cell: motion, levels, what decoders show; results go where an atomic counter says
+// search  a warp per cell: its motion
+// code    a warp per cell: the motion settled, levels, what decoders show; results go where an atomic counter says
 // border  what lies around the new pictures; reset, before a key point: all samples 128
 //
 // Both streams go together: colour (Y, U, V) and matte (alpha). All integers: results equal the reference's bit for bit but for
@@ -35,7 +36,7 @@ __device__ __forceinline__ void plan(const Args9& p) {
         if (inside) {
             stale = !work && stream.changed_before[cell];
             stream.changed_after[cell] = 0;
-            stream.motions_after[cell] = {0, 0};
+            stream.motions_after[cell] = stream.found[cell] = {0, 0};
             stream.index[cell] = 0;
         }
         append(p, work || stale, (unsigned)cell | (unsigned)i << 30 | (stale ? 1u << 31 : 0));
@@ -106,34 +107,47 @@ __device__ __forceinline__ void copy_cell(const Args9& p, const Stream9& stream,
     }
 }
 
-__device__ __forceinline__ void work_cell(const Args9& p, const Stream9& stream, Shared& s, int cell, int lane) {
-    const int across = cells_across(p), down = cells_down(p), cell_x = cell % across, cell_y = cell / across;
-    const int blocks_across = (p.width + 7) / 8, blocks_down = (p.height + 7) / 8;
-    const bool right = 2 * cell_x + 1 < blocks_across, below = 2 * cell_y + 1 < blocks_down, whole = right && below;
-    const unsigned missing = (right ? 0 : 0b1010) | (below ? 0 : 0b1100);
-    load_cell(p, stream, s, cell_x, cell_y, lane);
-
+// Whether all of a matte's cell is 0 or all is 255: its motion is none.
+__device__ __forceinline__ bool flat_cell(const Stream9& stream, const Shared& s, int lane) {
     const unsigned one = s.source[0][lane], two = s.source[0][lane + 32];
     const bool clear = __all_sync(ALL, (one | two) == 0), solid = __all_sync(ALL, (one & two) == ALL);
-    Motion found = {0, 0};
-    if (!(stream.tuning.matte && (clear || solid))) {
-        for (int i = lane; i < 64; i += 32) {
-            // Four rows of a column.
-            const int column = i % 16, g = i / 16;
-            const unsigned char* const from = reinterpret_cast<unsigned char*>(s.source[0]) + g * 64 + column;
-            s.turned[column * 5 + g] = from[0] | from[16] << 8 | from[32] << 16 | (unsigned)from[48] << 24;
-        }
-        if (lane < 16) reinterpret_cast<unsigned char*>(s.coarse)[lane] = (unsigned char)mean_16(s.source[0], lane);
-        __syncwarp();
-        Search search{p, stream, s, lane, cell_x, cell_y, across, down, 0, 0, 0};
-        search.run();
-        found = {(short)search.row, (short)search.column};
+    return stream.tuning.matte && (clear || solid);
+}
+
+__device__ __forceinline__ void search_cell(const Args9& p, const Stream9& stream, Shared& s, int cell, int lane) {
+    const int across = cells_across(p), down = cells_down(p), cell_x = cell % across, cell_y = cell / across;
+    load_cell(p, stream, s, cell_x, cell_y, lane);
+    if (flat_cell(stream, s, lane)) return;
+    for (int i = lane; i < 64; i += 32) {
+        // Four rows of a column.
+        const int column = i % 16, g = i / 16;
+        const unsigned char* const from = reinterpret_cast<unsigned char*>(s.source[0]) + g * 64 + column;
+        s.turned[column * 5 + g] = from[0] | from[16] << 8 | from[32] << 16 | (unsigned)from[48] << 24;
     }
-    const Motion motion[4] = {found, found, found, found};
-    const int used = code_cell(p, stream, s, cell_x, cell_y, motion, whole, missing, lane);
+    if (lane < 16) reinterpret_cast<unsigned char*>(s.coarse)[lane] = (unsigned char)mean_16(s.source[0], lane);
+    __syncwarp();
+    Search search{p, stream, s, lane, cell_x, cell_y, across, down, 0, 0, 0};
+    search.run();
+    if (lane == 0) stream.found[cell] = {(short)search.row, (short)search.column};
+}
+
+__device__ __forceinline__ void work_cell(const Args9& p, const Stream9& stream, Shared& s, int cell, int lane) {
+    const int across = cells_across(p), cell_x = cell % across, cell_y = cell / across;
+    const int blocks_across = (p.width + 7) / 8, blocks_down = (p.height + 7) / 8;
+    const bool right = 2 * cell_x + 1 < blocks_across, below = 2 * cell_y + 1 < blocks_down, complete = right && below;
+    const unsigned missing = (right ? 0 : 0b1010) | (below ? 0 : 0b1100);
+    load_cell(p, stream, s, cell_x, cell_y, lane);
+    Settled settled{{}, complete};
+    if (!flat_cell(stream, s, lane)) settled = settle(p, stream, s, cell_x, cell_y, complete, lane);
+    const int used = code_cell(p, stream, s, cell_x, cell_y, settled.motion, settled.whole, missing, lane);
     __syncwarp();
     store_cell(p, stream, s, cell_x, cell_y, lane);
-    if (used == 0 && found.row == 0 && found.column == 0) return;
+    unsigned motion[4], moved = 0;
+    for (int i = 0; i < 4; ++i) {
+        motion[i] = (unsigned short)settled.motion[i].row | (unsigned)(unsigned short)settled.motion[i].column << 16;
+        moved |= motion[i];
+    }
+    if (used == 0 && moved == 0) return;
 
     unsigned block = 0, first = 0;
     if (lane == 0) {
@@ -142,14 +156,14 @@ __device__ __forceinline__ void work_cell(const Args9& p, const Stream9& stream,
         if (first + used > stream.level_capacity) stream.counts->overflow = 1;
         stream.index[cell] = block + 1;
         stream.changed_after[cell] = 1;
-        stream.motions_after[cell] = found;
+        stream.motions_after[cell] = settled.motion[0];
     }
     block = __shfl_sync(ALL, block, 0), first = __shfl_sync(ALL, first, 0);
     const bool room = first + used <= stream.level_capacity;
     if (lane < 12) {
-        unsigned word = (unsigned short)found.row | (unsigned)(unsigned short)found.column << 16;
+        unsigned word = lane == 0 ? motion[0] : lane == 1 ? motion[1] : lane == 2 ? motion[2] : motion[3];
         if (lane == 4) word = room ? first : 0;
-        if (lane == 5) word = whole;
+        if (lane == 5) word = settled.whole;
         if (lane > 5) word = room ? s.ends[2 * lane - 12] | (unsigned)s.ends[2 * lane - 11] << 16 : 0;
         reinterpret_cast<unsigned*>(stream.blocks + block)[lane] = word;
     }
@@ -190,25 +204,42 @@ extern "C" __global__ void vrp_vp9_plan(const __grid_constant__ vrp::vp9::Args9 
     vrp::vp9::plan(p);
 }
 
-extern "C" __global__ void __launch_bounds__(128, 6) vrp_vp9_code(const __grid_constant__ vrp::vp9::Args9 p) {
-    using namespace vrp::vp9;
-    __shared__ Shared shared[4];
-    Shared& s = shared[threadIdx.x / 32];
-    const int lane = threadIdx.x & 31, across = cells_across(p);
-    vrp::dependency_wait();
+// A warp takes an item after the other.
+template <int COUNTER, typename Work>
+__device__ __forceinline__ void take_items(const vrp::vp9::Args9& p, Work work) {
+    const int lane = threadIdx.x & 31;
     const unsigned count = *p.queue;
     while (true) {
         unsigned next = 0;
-        if (lane == 0) next = atomicAdd(p.queue + 1, 1u);
-        next = __shfl_sync(ALL, next, 0);
+        if (lane == 0) next = atomicAdd(p.queue + COUNTER, 1u);
+        next = __shfl_sync(vrp::vp9::ALL, next, 0);
         if (next >= count) break;
         const unsigned item = p.items[next];
-        const int cell = (int)(item & 0x3fffffffu);
-        const Stream9& stream = p.streams[item >> 30 & 1];
-        if (item >> 31) copy_cell(p, stream, cell % across, cell / across, lane);
-        else work_cell(p, stream, s, cell, lane);
+        work(p.streams[item >> 30 & 1], (int)(item & 0x3fffffffu), item >> 31 != 0, lane);
         __syncwarp();
     }
+}
+
+extern "C" __global__ void __launch_bounds__(128, 6) vrp_vp9_search(const __grid_constant__ vrp::vp9::Args9 p) {
+    using namespace vrp::vp9;
+    __shared__ Shared shared[4];
+    Shared& s = shared[threadIdx.x / 32];
+    vrp::dependency_wait();
+    take_items<1>(p, [&](const Stream9& stream, int cell, bool copy, int lane) {
+        if (!copy) search_cell(p, stream, s, cell, lane);
+    });
+}
+
+extern "C" __global__ void __launch_bounds__(128, 8) vrp_vp9_code(const __grid_constant__ vrp::vp9::Args9 p) {
+    using namespace vrp::vp9;
+    __shared__ Shared shared[4];
+    Shared& s = shared[threadIdx.x / 32];
+    const int across = cells_across(p);
+    vrp::dependency_wait();
+    take_items<2>(p, [&](const Stream9& stream, int cell, bool copy, int lane) {
+        if (copy) copy_cell(p, stream, cell % across, cell / across, lane);
+        else work_cell(p, stream, s, cell, lane);
+    });
 }
 
 // blockIdx.y: 0 to 3 Y, U, V and coarse luma of the colour, 4 and 5 luma and coarse luma of the matte.

@@ -183,4 +183,78 @@ struct Search {
     }
 };
 
+// The motion of most of a superblock's cells, as pixels/search.rs finds it.
+__device__ __forceinline__ Motion common_motion(const Args9& p, const Stream9& stream, int cell_x, int cell_y, int lane) {
+    const int across = cells_across(p), down = cells_down(p), x = (cell_x & ~3) + (lane & 3), y = (cell_y & ~3) + (lane >> 2 & 3);
+    const bool inside = lane < 16 && x < across && y < down;
+    const Motion own = inside ? stream.found[(size_t)y * across + x] : Motion{0, 0};
+    const unsigned there = __ballot_sync(ALL, inside);
+    int far = 0;
+    for (int i = 0; i < 16; ++i) {
+        const int row = __shfl_sync(ALL, (int)own.row, i), column = __shfl_sync(ALL, (int)own.column, i);
+        if (there >> i & 1) far += min(abs(row - own.row), 64) + min(abs(column - own.column), 64);
+    }
+    const int best = (int)(warp_min(inside ? (unsigned)(far * 16 + lane) : ALL) & 15);
+    return {(short)__shfl_sync(ALL, (int)own.row, best), (short)__shfl_sync(ALL, (int)own.column, best)};
+}
+
+// What a cell's motions settle to.
+struct Settled {
+    Motion motion[4];
+    bool whole;
+};
+
+// The cell's motions, once those of all cells are known: its own, none, the common one or a neighbour's; for all of it, or for
+// each quarter where that is better or the cell is not complete.
+__device__ __forceinline__ Settled settle(const Args9& p, const Stream9& stream, Shared& s, int cell_x, int cell_y, bool complete,
+                                          int lane) {
+    const int across = cells_across(p), down = cells_down(p);
+    const Tuning& t = stream.tuning;
+    const Motion common = common_motion(p, stream, cell_x, cell_y, lane);
+    // Own, none, common, left, right, above, below.
+    if (lane < 7) {
+        int row = 0, column = 0;
+        const int x = cell_x + (lane == 4) - (lane == 3), y = cell_y + (lane == 6) - (lane == 5);
+        if (lane == 2) row = common.row, column = common.column;
+        else if (lane != 1 && x >= 0 && x < across && y >= 0 && y < down) {
+            const Motion motion = stream.found[(size_t)y * across + x];
+            row = motion.row, column = motion.column;
+        }
+        s.known[lane] = {(short)clamp_motion(row, cell_y, down), (short)clamp_motion(column, cell_x, across)};
+    }
+    __syncwarp();
+    int cost = 0x7fffffff, best = 0, quarter_cost[4], quarter_best[4];
+#pragma unroll
+    for (int q = 0; q < 4; ++q) quarter_cost[q] = 0x7fffffff, quarter_best[q] = 0;
+#pragma unroll 1
+    for (int i = 0; i < 7; ++i) {
+        const Motion motion = s.known[i];
+        bool seen = false;
+        for (int j = 0; j < i; ++j) seen = seen || (s.known[j].row == motion.row && s.known[j].column == motion.column);
+        if (seen) continue;
+        predict<16>(p, stream.before.planes[0], p.pitch, cell_x * CELL, cell_y * CELL, 2 * motion.row, 2 * motion.column, s,
+                    reinterpret_cast<unsigned char*>(s.samples[0]), 16, lane);
+        const int none = apart(motion.row, motion.column, {0, 0}), other = apart(motion.row, motion.column, common);
+        const int bits = t.settling_worth * min(none ? none + t.new_bits : 0, 1 + (other ? other + t.new_bits : 0));
+        // Upper and lower quarters have 32 words each, their left halves words 0 and 1 of four.
+        const unsigned upper = __vsadu4(s.samples[0][lane], s.source[0][lane]);
+        const unsigned lower = __vsadu4(s.samples[0][lane + 32], s.source[0][lane + 32]);
+        const bool right = lane & 2;
+        const unsigned left_sums = warp_sum(right ? 0 : upper | lower << 16), right_sums = warp_sum(right ? upper | lower << 16 : 0);
+        const int sums[4] = {(int)(left_sums & 0xffff), (int)(right_sums & 0xffff), (int)(left_sums >> 16), (int)(right_sums >> 16)};
+        const int next = 16 * (sums[0] + sums[1] + sums[2] + sums[3]) + bits;
+        if (next < cost) cost = next, best = i;
+#pragma unroll
+        for (int q = 0; q < 4; ++q)
+            if (16 * sums[q] + bits < quarter_cost[q]) quarter_cost[q] = 16 * sums[q] + bits, quarter_best[q] = i;
+        __syncwarp();
+    }
+    const int split = quarter_cost[0] + quarter_cost[1] + quarter_cost[2] + quarter_cost[3];
+    Settled out;
+    out.whole = complete && cost <= split + t.settling_worth * t.split_bits;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) out.motion[q] = s.known[out.whole ? best : quarter_best[q]];
+    return out;
+}
+
 }  // namespace vrp::vp9

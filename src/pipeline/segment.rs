@@ -11,7 +11,7 @@ use super::plan::{Coding, FilePlan, MattePlan};
 use super::settings::Settings;
 use super::store::{Finished, Store};
 use super::timeline::{Timeline, end_ms, header};
-use crate::frame::Composite;
+use crate::frame::{Colour, Composite, Rect, Size};
 use crate::gpu::nvdec;
 use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
 use crate::media::Source;
@@ -24,11 +24,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What a lane keeps from one segment of a file to the next: memory that takes long to get.
+/// What a lane keeps from one segment to the next: memory that takes long to get, pinned memory above all.
 pub(super) struct Kit<'a> {
-    /// The file it was made for.
-    file: usize,
+    /// What it was made for.
+    shape: Shape,
     gear: Gear<'a>,
+}
+
+/// All that a lane's memory depends on: files that agree in it follow each other without any set-up.
+#[derive(Clone, PartialEq, Debug)]
+struct Shape {
+    size: Size,
+    colour: Colour,
+    eyes: Vec<Rect>,
+    matte: MattePlan,
+}
+
+impl Shape {
+    fn of(plan: &FilePlan) -> Self {
+        let FilePlan { video, layout, matte, .. } = plan;
+        let eyes = layout.packing.eyes(video.size);
+        Self { size: video.size, colour: video.colour, eyes, matte: matte.clone() }
+    }
 }
 
 enum Gear<'a> {
@@ -46,8 +63,6 @@ pub(super) struct Worker<'a> {
 
 /// A segment to be done.
 pub(super) struct Order<'a> {
-    /// The file's place in the run.
-    pub(super) file: usize,
     pub(super) plan: &'a FilePlan,
     pub(super) segment: &'a Segment,
     pub(super) store: &'a Store,
@@ -67,7 +82,8 @@ impl<'a> Worker<'a> {
     /// # Errors
     /// The first failure of any stage. The worker can go on with another segment.
     pub(super) fn run(&mut self, order: &Order<'_>) -> Result<Finished, Error> {
-        let kit = match self.kit.take().filter(|kit| kit.file == order.file) {
+        let shape = Shape::of(order.plan);
+        let kit = match self.kit.take().filter(|kit| kit.shape == shape) {
             Some(kit) => kit,
             None => self.kit(order)?,
         };
@@ -98,7 +114,7 @@ impl<'a> Worker<'a> {
                 Gear::Cpu { matte, frames: Vec::new() }
             }
         };
-        Ok(Kit { file: order.file, gear })
+        Ok(Kit { shape: Shape::of(order.plan), gear })
     }
 
     fn work(

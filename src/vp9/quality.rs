@@ -32,7 +32,7 @@ impl Quality {
         }
     }
 
-    /// Levels of our own encoder, which has one for all frames of a stream.
+    /// Levels of our own encoder.
     pub fn native_levels(self, crf: Option<u8>) -> PairLevels {
         let [colour, matte] = match self {
             Self::Fast => [32, 12],

@@ -72,7 +72,6 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
     let (written, begun) = (AtomicU64::new(0), Instant::now());
     let result = work.store().and_then(|store| {
         let order = Order {
-            file,
             plan: &work.plan,
             segment: &work.plan.segments[segment],
             store: &store,

@@ -16,7 +16,11 @@ mod coded;
 pub mod device;
 mod pair;
 pub mod pixels;
+#[cfg(test)]
+mod scenes;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use coded::{Block, Coded, Motion, Parameters};
 pub use pair::{PairLevels, PairWriter};

@@ -18,9 +18,11 @@ pub struct StreamArgs {
     pub tuning: Tuning,
     pub planes: i32,
     pub source_pitch: [i32; 3],
+    pub level_capacity: u32,
     pub source: [u64; 3],
     pub before: PictureArgs,
     pub after: PictureArgs,
+    pub found: u64,
     pub motions_before: u64,
     pub motions_after: u64,
     pub changed_before: u64,
@@ -29,10 +31,8 @@ pub struct StreamArgs {
     pub index: u64,
     pub blocks: u64,
     pub levels: u64,
-    pub level_capacity: u32,
-    pub stream: i32,
 }
-const _: () = assert!(size_of::<StreamArgs>() == 216);
+const _: () = assert!(size_of::<StreamArgs>() == 240);
 
 /// `vrp::vp9::Args9`.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ pub struct Args {
     pub key: i32,
     pub unused: i32,
 }
-const _: () = assert!(size_of::<Args>() == 512);
+const _: () = assert!(size_of::<Args>() == 560);
 
 /// `Reset9`.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::coded::{CELL, Coded, Motion};
-use super::super::pixels::{TAPS, Tuning, scan};
+use super::super::pixels::{TAPS, Tunings, scan};
 use super::args::{Args, ResetArgs, StreamArgs};
 use super::output::{COUNTS, Output, level_capacity};
 use super::picture::Layout;
@@ -16,8 +16,8 @@ use crate::kernels::device::{DeviceComposite, Error};
 
 /// Threads of a block of each kernel.
 const THREADS: u32 = 128;
-/// Blocks of the coding kernel that fit a multiprocessor.
-const RESIDENT: u32 = 6;
+/// Blocks of the searching and the coding kernel that fit a multiprocessor.
+const RESIDENT: u32 = 8;
 /// Blocks that fill the border of a plane.
 const BORDER_BLOCKS: u32 = 96;
 /// Two of each, the last frame's and the next one's.
@@ -25,9 +25,10 @@ const COPIES: usize = 2;
 
 /// One stream.
 struct Half {
-    tuning: Tuning,
     layout: Layout,
     pictures: [DeviceBuffer; COPIES],
+    /// As the search finds them, before they settle.
+    found: DeviceBuffer,
     motions: [DeviceBuffer; COPIES],
     changed: [DeviceBuffer; COPIES],
 }
@@ -35,6 +36,7 @@ struct Half {
 /// The pixel half of a colour stream and a matte.
 pub struct Encoder {
     size: Size,
+    tunings: Tunings,
     streams: [Half; 2],
     active: DeviceBuffer,
     items: DeviceBuffer,
@@ -42,6 +44,7 @@ pub struct Encoder {
     scans: DeviceBuffer,
     taps: DeviceBuffer,
     plan: Kernel,
+    search: Kernel,
     code: Kernel,
     border: Kernel,
     reset: Kernel,
@@ -52,8 +55,8 @@ pub struct Encoder {
 }
 
 impl Half {
-    fn new(device: &Arc<Device>, size: Size, tuning: Tuning) -> Result<Self, Error> {
-        let layout = Layout::new(size, tuning.matte == 0);
+    fn new(device: &Arc<Device>, size: Size, chroma: bool) -> Result<Self, Error> {
+        let layout = Layout::new(size, chroma);
         let cells = Coded::cells(size).area();
         let zeroed = |len: usize| Ok::<_, Error>(DeviceBuffer::zeroed(device, len)?.held_for(Part::Planes));
         // Reset in groups of 16 bytes.
@@ -61,34 +64,38 @@ impl Half {
             Ok::<_, Error>([zeroed(len.next_multiple_of(16))?, zeroed(len.next_multiple_of(16))?])
         };
         let motions = two(cells * size_of::<Motion>())?;
-        Ok(Self { tuning, layout, pictures: two(layout.len_bytes)?, motions, changed: two(cells)? })
+        let found = zeroed(cells * size_of::<Motion>())?;
+        Ok(Self { layout, pictures: two(layout.len_bytes)?, found, motions, changed: two(cells)? })
     }
 }
 
 impl Encoder {
-    /// Streams of frames of `size`: a colour's tuning and a matte's. Takes about 6 bytes a pixel.
+    /// Streams of frames of `size`. Takes about 6 bytes a pixel.
     ///
     /// # Errors
     /// When the device has not enough memory.
     ///
     /// # Panics
     /// When the tunings are not a colour's and a matte's.
-    pub fn new(device: &Arc<Device>, size: Size, tunings: [Tuning; 2]) -> Result<Self, Error> {
-        assert_eq!(tunings.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
+    pub fn new(device: &Arc<Device>, size: Size, tunings: Tunings) -> Result<Self, Error> {
+        for both in [tunings.key, tunings.usual] {
+            assert_eq!(both.map(|tuning| tuning.matte), [0, 1], "a colour's tuning, then a matte's");
+        }
         let cells = Coded::cells(size).area();
         let scans: Vec<u16> = [4, 8, 16].into_iter().flat_map(scan).copied().collect();
         // A tap of 128 is no signed byte; the kernels do not use the row that has it.
         let taps: Vec<u8> = TAPS.iter().flatten().map(|&tap| tap as u8).collect();
-        let [colour, matte] = tunings;
         Ok(Self {
             size,
-            streams: [Half::new(device, size, colour)?, Half::new(device, size, matte)?],
+            tunings,
+            streams: [Half::new(device, size, true)?, Half::new(device, size, false)?],
             active: DeviceBuffer::zeroed(device, cells)?,
             items: DeviceBuffer::zeroed(device, cells * 2 * size_of::<u32>())?,
             queue: DeviceBuffer::zeroed(device, 16)?,
             scans: DeviceBuffer::from_slice(device, &scans)?,
             taps: DeviceBuffer::from_slice(device, &taps)?,
             plan: device.kernel("vrp_vp9_plan", 0)?,
+            search: device.kernel("vrp_vp9_search", 0)?,
             code: device.kernel("vrp_vp9_code", 0)?,
             border: device.kernel("vrp_vp9_border", 0)?,
             reset: device.kernel("vrp_vp9_reset", 0)?,
@@ -144,6 +151,8 @@ impl Encoder {
         // all else ours or the output's, sized for these cells.
         unsafe { self.plan.launch(stream, [cells.div_ceil(THREADS), 1, 1], THREADS, &args) }?;
         // SAFETY: as above.
+        unsafe { self.search.launch(stream, [self.code_blocks, 1, 1], THREADS, &args) }?;
+        // SAFETY: as above.
         unsafe { self.code.launch(stream, [self.code_blocks, 1, 1], THREADS, &args) }?;
         // SAFETY: as above; six planes in both streams.
         unsafe { self.border.launch(stream, [BORDER_BLOCKS, 6, 1], THREADS, &args) }?;
@@ -160,12 +169,14 @@ impl Encoder {
             // Y, U and V, or alpha.
             let sources = if stream == 0 { [0, 1, 2] } else { [3; 3] };
             StreamArgs {
-                tuning: half.tuning,
+                tuning: self.tunings.of(key)[stream],
                 planes: if stream == 0 { 3 } else { 1 },
                 source_pitch: sources.map(|plane| planes[plane].pitch as i32),
+                level_capacity: level_capacity(Coded::cells(self.size).area()) as u32,
                 source: sources.map(address),
                 before: half.layout.args(&half.pictures[before]),
                 after: half.layout.args(&half.pictures[after]),
+                found: half.found.address(),
                 motions_before: half.motions[before].address(),
                 motions_after: half.motions[after].address(),
                 changed_before: half.changed[before].address(),
@@ -174,8 +185,6 @@ impl Encoder {
                 index: out.index.address() + (COUNTS * 4) as u64,
                 blocks: out.blocks.address(),
                 levels: out.levels.address(),
-                level_capacity: level_capacity(Coded::cells(self.size).area()) as u32,
-                stream: stream as i32,
             }
         };
         let [pitch, chroma_pitch, coarse_pitch] = self.streams[0].layout.pitches.map(|pitch| pitch as i32);

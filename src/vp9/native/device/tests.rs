@@ -7,55 +7,13 @@ use super::{Encoder, Output};
 use crate::frame::{Composite, Plane, Size};
 use crate::gpu::{Device, Event, Stream};
 use crate::kernels::device::DeviceComposite;
-use crate::vp9::native::Coded;
-use crate::vp9::native::pixels::{self, Frame, Kind};
+use crate::vp9::native::pixels::{self, Frame, Tunings, index_of_level};
+use crate::vp9::native::scenes::{Random, scene};
+use crate::vp9::native::{Coded, PairLevels};
 
 fn device() -> &'static Arc<Device> {
     static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
     DEVICE.get_or_init(|| Device::open(0).expect("the feature gpu-tests asks for a device"))
-}
-
-/// A small fixed generator (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end) as usize
-    }
-}
-
-/// A textured disc with a soft rim that moves over nothing, as compose makes it; some noise.
-fn scene(size: Size, time: f64, noise: u64, random: &mut Random) -> Composite {
-    let mut out = Composite::new(size);
-    let (w, h) = (size.width as f64, size.height as f64);
-    let (x0, y0) = (w * 0.45 + 9.3 * time, h * 0.5 + 4.7 * time);
-    let radius = 0.33 * (w * h).sqrt() + 1.5;
-    let inside = |x: f64, y: f64| ((radius - (x - x0).hypot(y - y0)) / 5.0).clamp(0.0, 1.0);
-    let texture = |x: f64, y: f64| {
-        let (u, v) = (x - x0, y - y0);
-        120.0 + 40.0 * (u / 6.0 + (v / 19.0).sin()).sin() + 30.0 * (v / 4.7 - u / 50.0).cos()
-    };
-    for y in 0..size.height {
-        for x in 0..size.width {
-            let (px, py) = (x as f64, y as f64);
-            let alpha = inside(px, py);
-            out.alpha.row_mut(y)[x] = (255.0 * alpha) as u8;
-            let noisy = random.below(noise + 1) as f64;
-            out.colour.y.row_mut(y)[x] = if alpha > 0.0 { (texture(px, py) + noisy) as u8 } else { 16 };
-            if alpha > 0.0 {
-                out.activity.row_mut(y / 16)[x / 16] = 1;
-            }
-            if x % 2 == 0 && y % 2 == 0 {
-                let shade = if alpha > 0.0 { texture(px / 3.0, py / 3.0) } else { 128.0 };
-                out.colour.u.row_mut(y / 2)[x / 2] = shade as u8;
-                out.colour.v.row_mut(y / 2)[x / 2] = (255.0 - shade) as u8;
-            }
-        }
-    }
-    out
 }
 
 /// The frame with blocks and levels in the order of the cells.
@@ -77,9 +35,9 @@ fn in_order(coded: &Coded<'_>) -> Frame {
     out
 }
 
-fn tunings(levels: [u8; 2]) -> [pixels::Tuning; 2] {
-    [(Kind::Colour, levels[0]), (Kind::Matte, levels[1])]
-        .map(|(kind, level)| pixels::Encoder::tuning(kind, level).0)
+fn tunings(levels: [u8; 2]) -> Tunings {
+    let [colour, matte] = levels.map(index_of_level);
+    PairLevels { colour, matte }.tunings()
 }
 
 /// Runs `frames` through both; `pitch` and `gap` as in `DeviceComposite::padded`.
@@ -88,7 +46,7 @@ fn check(frames: &[(Composite, bool)], levels: [u8; 2], pitch: usize, gap: usize
     let stream = Stream::new(device()).unwrap();
     let tunings = tunings(levels);
     let mut encoder = Encoder::new(device(), size, tunings).unwrap();
-    let mut reference = tunings.map(|tuning| pixels::Encoder::new(size, tuning));
+    let mut reference = tunings.key.map(|tuning| pixels::Encoder::new(size, tuning));
     let mut outputs = [0, 1].map(|_| Output::new(device(), size).unwrap());
     let mut input =
         DeviceComposite::padded(device(), size, |w| (w + pitch).next_multiple_of(2), gap).unwrap();
@@ -102,6 +60,7 @@ fn check(frames: &[(Composite, bool)], levels: [u8; 2], pitch: usize, gap: usize
         let colour = &frame.colour;
         let sources: [&[&Plane<u8>]; 2] = [&[&colour.y, &colour.u, &colour.v], &[&frame.alpha]];
         for half in 0..2 {
+            reference[half].set_tuning(tunings.of(*key)[half]);
             let expected = reference[half].encode(sources[half], &frame.activity, *key);
             let got = in_order(&fetched.streams[half]);
             let place = format!("{size} frame {number} stream {half} levels {levels:?}");

@@ -4,7 +4,7 @@
 use super::super::coded::{Block, CELL, Motion};
 use super::geometry::{Grid, parts};
 use super::predict::predict;
-use super::quantise::{level_to_move, quantise};
+use super::quantise::{bits, level_to_move, quantise};
 use super::transform::{forward, inverse};
 use super::tuning::Tuning;
 use crate::frame::Plane;
@@ -51,6 +51,17 @@ pub struct Attempt {
     pub levels: Vec<i16>,
     /// What decoders show.
     pub samples: Samples,
+}
+
+impl Attempt {
+    /// Squared errors and bits in one number, to compare ways to code a cell with the same motions.
+    pub fn cost(&self, tuning: &Tuning, source: &Samples) -> i64 {
+        let levels = self.levels.iter().map(|&level| bits(i32::from(level).abs()));
+        let quarter_bits = levels.sum::<i32>() + if self.block.whole == 1 { 0 } else { tuning.split_worth };
+        let pairs = self.samples.as_flattened().iter().zip(source.as_flattened());
+        let errors: i64 = pairs.map(|(&a, &b)| i64::from(a.abs_diff(b)).pow(2)).sum();
+        64 * errors + i64::from(quarter_bits) * i64::from(tuning.error_worth)
+    }
 }
 
 /// Codes a cell with given motions: predicts, transforms, quantises, reconstructs.

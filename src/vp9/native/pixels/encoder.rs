@@ -84,33 +84,52 @@ impl Encoder {
         let (tuning, grid) = (self.tuning, self.grid);
         let scene =
             Scene { tuning: &tuning, grid, reference: &reference[0], coarse: &far, motions: &motions };
-        let (mut index, mut blocks, mut levels) = (vec![0; width * height], Vec::new(), Vec::new());
-        for row in 0..height {
-            for column in 0..width {
-                let cell = row * width + column;
-                let active = activity.row(row)[column] != 0;
-                let was = std::mem::replace(&mut self.active[cell], active);
-                if !(key || active || was) {
-                    continue;
-                }
+        // Every cell is searched before any is coded.
+        let mut found = vec![Motion::default(); width * height];
+        let mut work = Vec::new();
+        for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
+            let cell = row * width + column;
+            let active = activity.row(row)[column] != 0;
+            let was = std::mem::replace(&mut self.active[cell], active);
+            if key || active || was {
                 let samples = read(source, column, row);
-                let whole = self.grid.complete(column, row);
-                let settled = self.tuning.matte == 1 && is_flat(&samples[0]);
-                let motion = if settled { Motion::default() } else { scene.search(column, row, &samples[0]) };
-                let place = (column, row);
-                let tried = code(&tuning, &grid, place, &samples, &reference, [motion; 4], whole);
-                if motion == Motion::default() && tried.levels.is_empty() {
-                    continue;
+                let settled = tuning.matte == 1 && is_flat(&samples[0]);
+                if !settled {
+                    found[cell] = scene.search(column, row, &samples[0]);
                 }
-                self.motions[cell] = motion;
-                write(&mut self.picture, column, row, &tried.samples);
-                for (i, rows) in coarse(&tried.samples[0]).chunks(4).enumerate() {
-                    self.coarse.row_mut(4 * row + i)[4 * column..][..4].copy_from_slice(rows);
-                }
-                blocks.push(Block { first_level: levels.len() as u32, ..tried.block });
-                levels.extend(tried.levels);
-                index[cell] = blocks.len() as u32;
+                work.push((row, column, samples, settled));
             }
+        }
+        let common = scene.common(&found);
+        let (mut index, mut blocks, mut levels) = (vec![0; width * height], Vec::new(), Vec::new());
+        for (row, column, samples, settled) in work {
+            let cell = row * width + column;
+            let whole = self.grid.complete(column, row);
+            let (motion, whole) = if settled {
+                ([Motion::default(); 4], whole)
+            } else {
+                let common = common[row / 4 * width.div_ceil(4) + column / 4];
+                scene.settle((column, row), &samples[0], &found, common, whole)
+            };
+            let place = (column, row);
+            let mut tried = code(&tuning, &grid, place, &samples, &reference, motion, whole);
+            if whole && tried.levels.len() >= tuning.try_split as usize {
+                let other = code(&tuning, &grid, place, &samples, &reference, motion, false);
+                if other.cost(&tuning, &samples) < tried.cost(&tuning, &samples) {
+                    tried = other;
+                }
+            }
+            if motion == [Motion::default(); 4] && tried.levels.is_empty() {
+                continue;
+            }
+            self.motions[cell] = motion[0];
+            write(&mut self.picture, column, row, &tried.samples);
+            for (i, rows) in coarse(&tried.samples[0]).chunks(4).enumerate() {
+                self.coarse.row_mut(4 * row + i)[4 * column..][..4].copy_from_slice(rows);
+            }
+            blocks.push(Block { first_level: levels.len() as u32, ..tried.block });
+            levels.extend(tried.levels);
+            index[cell] = blocks.len() as u32;
         }
         Frame { size: self.size, index, blocks, levels }
     }

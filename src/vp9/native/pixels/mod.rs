@@ -25,4 +25,4 @@ pub use encoder::{Encoder, Frame};
 pub use geometry::Grid;
 pub use predict::TAPS;
 pub use quantise::scan;
-pub use tuning::{Kind, Tuning, index_of_level};
+pub use tuning::{Kind, Tuning, Tunings, index_of_level};

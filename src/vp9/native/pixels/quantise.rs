@@ -28,7 +28,7 @@ pub fn scan(side: usize) -> &'static [u16] {
 }
 
 /// Quarter bits that a level is taken to cost.
-fn bits(level: i32) -> i32 {
+pub fn bits(level: i32) -> i32 {
     match level {
         0 => 3,
         1 => 13,

@@ -84,6 +84,70 @@ impl Scene<'_> {
         found.motion
     }
 
+    /// The motions of a cell once those of all cells have been `found`: its own, none, the `common` one of its
+    /// superblock or a neighbour's, of which a cheaper one is taken where it predicts nearly as well. One for
+    /// the whole cell, or one for each quarter where that is better or the cell is not `complete`.
+    pub fn settle(
+        &self,
+        (column, row): (usize, usize),
+        source: &[u8; CELL * CELL],
+        found: &[Motion],
+        common: Motion,
+        complete: bool,
+    ) -> ([Motion; 4], bool) {
+        let near = around(self.grid, found, column, row);
+        let (mut whole, mut quarters) = ((i32::MAX, Motion::default()), [(i32::MAX, Motion::default()); 4]);
+        for motion in [near[0], Motion::default(), common, near[1], near[2], near[3], near[4]] {
+            let motion = self.grid.clamp(column, row, motion.row.into(), motion.column.into());
+            let mut block = [0u8; CELL * CELL];
+            predict(self.reference, false, (column * CELL, row * CELL), motion, CELL, &mut block, CELL);
+            let mut differences = [0; 4];
+            for (i, (&a, &b)) in block.iter().zip(source).enumerate() {
+                differences[i / 128 * 2 + i % CELL / 8] += i32::from(a.abs_diff(b));
+            }
+            let new = |other: &Motion| match apart(motion, other) {
+                0 => 0,
+                bits => bits + self.tuning.new_bits,
+            };
+            let bits = self.tuning.settling_worth * new(&Motion::default()).min(1 + new(&common));
+            let cost = 16 * differences.iter().sum::<i32>() + bits;
+            if cost < whole.0 {
+                whole = (cost, motion);
+            }
+            for (quarter, differences) in quarters.iter_mut().zip(differences) {
+                let cost = 16 * differences + bits;
+                if cost < quarter.0 {
+                    *quarter = (cost, motion);
+                }
+            }
+        }
+        let split = quarters.iter().map(|quarter| quarter.0).sum::<i32>();
+        if complete && whole.0 <= split + self.tuning.settling_worth * self.tuning.split_bits {
+            ([whole.1; 4], true)
+        } else {
+            (quarters.map(|quarter| quarter.1), false)
+        }
+    }
+
+    /// For each superblock of 4x4 cells the motion that is nearest to those of all its cells.
+    pub fn common(&self, found: &[Motion]) -> Vec<Motion> {
+        let Size { width, height } = self.grid.cells;
+        let mut common = Vec::new();
+        for top in (0..height).step_by(4) {
+            for left in (0..width).step_by(4) {
+                let cells =
+                    (0..16).map(|i| (top + i / 4, left + i % 4)).filter(|&(y, x)| y < height && x < width);
+                let motions: Vec<Motion> = cells.map(|(y, x)| found[y * width + x]).collect();
+                let far = |motion: &Motion| -> i32 {
+                    let away = |a: i16, b: i16| (i32::from(a) - i32::from(b)).abs().min(64);
+                    motions.iter().map(|m| away(m.row, motion.row) + away(m.column, motion.column)).sum()
+                };
+                common.push(motions.iter().copied().min_by_key(far).unwrap_or_default());
+            }
+        }
+        common
+    }
+
     /// The best coarse positions up and left, up and right, down and left, down and right.
     fn afar(&self, column: usize, row: usize, source: &[u8; CELL * CELL]) -> [Motion; 4] {
         let source = coarse(source);
@@ -105,18 +169,20 @@ impl Scene<'_> {
         best.map(|(_, motion)| motion)
     }
 
-    /// No motion, and those of the frame before around the cell; no motion where there is no cell.
+    /// No motion, and those of the frame before around the cell.
     fn known(&self, column: usize, row: usize) -> [Motion; 8] {
-        let Grid { cells, .. } = self.grid;
-        let mut known = [Motion::default(); 8];
-        for (known, [x, y]) in known[1..].iter_mut().zip(NEIGHBOURS) {
-            let (x, y) = (column as i32 + x, row as i32 + y);
-            if (0..cells.width as i32).contains(&x) && (0..cells.height as i32).contains(&y) {
-                *known = self.motions[y as usize * cells.width + x as usize];
-            }
-        }
-        known
+        let near = around(self.grid, self.motions, column, row);
+        std::array::from_fn(|i| if i == 0 { Motion::default() } else { near[i - 1] })
     }
+}
+
+/// The motions of a cell and its neighbours; no motion where there is no cell.
+fn around(grid: Grid, motions: &[Motion], column: usize, row: usize) -> [Motion; 7] {
+    NEIGHBOURS.map(|[x, y]| {
+        let (x, y) = (column as i32 + x, row as i32 + y);
+        let inside = (0..grid.cells.width as i32).contains(&x) && (0..grid.cells.height as i32).contains(&y);
+        if inside { motions[y as usize * grid.cells.width + x as usize] } else { Motion::default() }
+    })
 }
 
 /// Means of 4x4 samples of a cell.
@@ -131,14 +197,16 @@ pub fn coarse(luma: &[u8; CELL * CELL]) -> [u8; 16] {
 /// Bits that a motion is taken to cost where `known` ones are likely to be its neighbours': none for no
 /// motion, few for a known one, else by the distance from the best of them.
 fn bits(motion: Motion, known: &[Motion; 8]) -> i32 {
+    let near = known[1..].iter().map(|other| 2 + apart(motion, other)).min().unwrap_or(i32::MAX);
+    near.min(apart(motion, &known[0]))
+}
+
+/// Bits that the difference of two motions is taken to cost.
+fn apart(motion: Motion, other: &Motion) -> i32 {
     let digits = |a: i16, b: i16| {
         let quarters = (i32::from(a) - i32::from(b)).abs() >> 1;
         if quarters == 0 { 0 } else { 2 * (32 - quarters.leading_zeros() as i32) + 1 }
     };
-    let apart = |other: &Motion| {
-        let distance = digits(motion.row, other.row) + digits(motion.column, other.column);
-        if distance == 0 { 0 } else { 3 + distance }
-    };
-    let near = known[1..].iter().map(|other| 2 + apart(other)).min().unwrap_or(i32::MAX);
-    near.min(apart(&known[0]))
+    let distance = digits(motion.row, other.row) + digits(motion.column, other.column);
+    if distance == 0 { 0 } else { 3 + distance }
 }
