@@ -5,6 +5,7 @@ use crate::pipeline::{DeviceChoice, EncoderChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::bench_args::BenchArgs;
+pub use super::engine_args::{DoctorArgs, EngineArgs, EngineBuildArgs, EngineCommand};
 use super::part_args::PartArgs;
 use super::shape_args::{LayoutArg, ProjectionArg, ShapeArgs, parse_projection};
 use super::touch_args::TouchArgs;
@@ -40,6 +41,11 @@ pub enum Command {
     /// Weights of the matting network
     #[command(subcommand)]
     Model(ModelCommand),
+    /// TensorRT engines: build them ahead of a run, list and check them
+    #[command(subcommand)]
+    Engine(EngineCommand),
+    /// Say whether a run would work on this machine, and what to do if not
+    Doctor(DoctorArgs),
 }
 
 /// Options of `plan`.
@@ -80,6 +86,9 @@ pub struct RunArgs {
     /// Where the work is done: all GPUs that work, else the CPU; or some of them
     #[arg(long, value_name = "auto|cpu|cuda:N[,N]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Engine.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Length of the segments that a video is cut into, in seconds; off: one piece, which cannot be resumed
     #[arg(long, value_name = "SECONDS|off", default_value = "8", value_parser = parse_segment)]
     pub segment: Segment,

@@ -5,6 +5,9 @@
 mod args;
 mod bench;
 mod bench_args;
+mod doctor;
+mod engine;
+mod engine_args;
 mod interrupt;
 mod model;
 mod part_args;
@@ -43,6 +46,8 @@ pub fn main() -> u8 {
         Command::Sheet(args) => sheet::sheet(&args),
         Command::Bench(args) => bench::run_bench(&args),
         Command::Model(command) => model::model(&command),
+        Command::Engine(command) => engine::engine(&command),
+        Command::Doctor(args) => doctor::doctor(&args),
     };
     match result {
         Ok(code) => code,

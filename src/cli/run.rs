@@ -7,8 +7,8 @@ use crate::kernels::key::KeyColour;
 use crate::lane::Touch;
 use crate::layout::LayoutChoice;
 use crate::pipeline::{
-    Destination, Detail, Error, HdrChoice, Job, MatteChoice, Part, PendingFile, RunReport, Settings,
-    assign_outputs, find_inputs, run_batch,
+    Destination, Detail, EngineSettings, Error, HdrChoice, Job, MatteChoice, Part, PendingFile, RunReport,
+    Settings, assign_outputs, find_inputs, run_batch,
 };
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -62,6 +62,10 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         part: args.part.part(),
         hdr: args.shape.hdr.into(),
         touch: args.touch.touch(),
+        engine: EngineSettings {
+            choice: args.engine.engine.into(),
+            tensorrt_lib: args.engine.tensorrt_lib.clone(),
+        },
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
@@ -90,6 +94,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         part: Part::default(),
         hdr: HdrChoice::Map,
         touch: Touch::default(),
+        engine: EngineSettings::default(),
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,

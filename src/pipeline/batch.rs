@@ -3,10 +3,11 @@
 
 use super::current::{self, Output};
 use super::device::Found;
+use super::engines;
 use super::error::{Error, chain};
 use super::inputs::Named;
 use super::machine::machine;
-use super::matting::Models;
+use super::matting::{Models, stage};
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
@@ -18,7 +19,7 @@ use super::survey::survey;
 use crate::layout::{LayoutChoice, Names, marked_name};
 use crate::media::Source;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -139,6 +140,7 @@ pub(super) fn run_with(
         true => None,
         false => Some(setup.lanes(&files, settings)?),
     };
+    setup.ready(&files, observer)?;
     if let Some(lanes) = &lanes {
         let (files, waiting): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let frames = files.iter().filter_map(FileWork::to_do).sum();
@@ -177,7 +179,8 @@ pub(super) struct SetUp {
 impl SetUp {
     /// Opens the devices; reads the weights before the first file is opened: without them no file can be done.
     pub(super) fn new(settings: &Settings, models: Models) -> Result<Self, Error> {
-        let devices = Found::all(&settings.device)?;
+        let devices = Found::all(&settings.device, &settings.engine)?;
+        engines::fits(settings, &devices)?;
         if let MatteChoice::Network { model, .. } = &settings.matte {
             models.get(model)?;
         }
@@ -206,6 +209,30 @@ impl SetUp {
         let need = need.unwrap_or_default();
         let machine = machine(&self.devices, settings.threads)?;
         Ok(Lanes::new(&machine, need, segments, settings.lanes))
+    }
+
+    /// Readies the networks before the first lane, and says what is to be said of the engines.
+    fn ready(&self, files: &[(FileWork, Vec<usize>)], observer: &dyn Observer) -> Result<(), Error> {
+        let say = |text: &str| observer.event(Event::Note { text });
+        let notes = self.devices.iter().filter_map(|found| match found {
+            Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
+            _ => None,
+        });
+        // GPUs of a kind have the same to say.
+        notes.collect::<BTreeSet<_>>().into_iter().for_each(say);
+        for plan in files.iter().map(|(work, _)| work.plan()) {
+            let MattePlan::Network { model, detail } = &plan.matte else { continue };
+            let eyes = plan.layout.packing.eyes(plan.video.size);
+            let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
+            for found in &self.devices {
+                found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn needs_network(&self, files: &[(FileWork, Vec<usize>)]) -> bool {
+        files.iter().any(|(work, _)| self.on_gpu(work.plan()))
     }
 
     /// What the lanes held of each GPU that was used.

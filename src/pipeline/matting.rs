@@ -95,10 +95,10 @@ pub fn matte_on_gpu(
 ) -> Result<GpuMatte, Error> {
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let prepared = gpu.model(&weights, &stage, eyes.len())?;
+    let engine = gpu.lane_engine(&weights, &stage, eyes.len())?;
     let seen = Size::new(stage.size().width, stage.size().height);
     let small = sample::Stage { ratio: stage.ratio(), size: seen };
-    GpuMatte::new(&gpu.device, &prepared, &small, size, eyes, colour).map_err(Error::GpuLane)
+    GpuMatte::with_engine(&gpu.device, engine, &small, size, eyes, colour).map_err(Error::GpuLane)
 }
 
 /// The size at which the network sees views `eyes`.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::device::DeviceChoice;
+use super::engines::EngineSettings;
 use super::hdr::HdrChoice;
 use super::part::Part;
 use crate::kernels::key::KeyColour;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub part: Part,
     /// What becomes of high dynamic range.
     pub hdr: HdrChoice,
+    /// What runs the network.
+    pub engine: EngineSettings,
     /// Encoder preset.
     pub quality: Quality,
     /// What encodes.

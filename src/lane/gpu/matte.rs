@@ -3,7 +3,7 @@
 use super::host::HostFrame;
 use super::out::Out;
 use crate::engine::native::{Model, NativeEngine};
-use crate::engine::{self, Engine};
+use crate::engine::{self, DeviceEngine};
 use crate::frame::{Colour, Rect, Size};
 use crate::gpu::nvdec::{Surface, SurfaceFormat};
 use crate::gpu::{Device, Event, Stream};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// One lane's share of a GPU: its engine with the state of one video, and the full-size jobs.
 pub struct GpuMatte {
     device: Arc<Device>,
-    engine: NativeEngine,
+    engine: Box<dyn DeviceEngine>,
     sample: SampleJob,
     compose: ComposeJob,
     colour: Colour,
@@ -48,6 +48,21 @@ impl GpuMatte {
         eyes: &[Rect],
         colour: Colour,
     ) -> Result<Self, Error> {
+        Self::with_engine(device, Box::new(NativeEngine::new(model)?), stage, size, eyes, colour)
+    }
+
+    /// As [`GpuMatte::new`], with any engine on this device.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, or sizes contradict each other.
+    pub fn with_engine(
+        device: &Arc<Device>,
+        engine: Box<dyn DeviceEngine>,
+        stage: &Stage,
+        size: Size,
+        eyes: &[Rect],
+        colour: Colour,
+    ) -> Result<Self, Error> {
         let composed = || {
             Ok::<_, Error>(Composed {
                 planes: DeviceComposite::new(device, size)?,
@@ -55,7 +70,6 @@ impl GpuMatte {
                 copied: Event::new(device)?,
             })
         };
-        let engine = NativeEngine::new(model)?;
         let (seen, wanted) = (engine.stage_size(), stage.size);
         let (expected, got) =
             ([engine.eyes(), 3, seen.height, seen.width], [eyes.len(), 3, wanted.height, wanted.width]);
@@ -100,7 +114,7 @@ impl GpuMatte {
     /// When the surface does not fit the lane, or the driver fails.
     pub fn surface(&mut self, surface: &mut Surface, out: Out<'_>) -> Result<(), Error> {
         let (work, colour) = (&self.work, self.colour);
-        let (engine, sample, compose) = (&mut self.engine, &self.sample, &self.compose);
+        let (engine, sample, compose) = (&mut *self.engine, &self.sample, &self.compose);
         let result = &mut self.results[self.turn];
         work.wait(&result.copied)?;
         surface.read(work, |view| {
@@ -127,9 +141,9 @@ impl GpuMatte {
     pub(super) fn picture(&mut self, picture: &DevicePicture, out: Out<'_>) -> Result<(), Error> {
         let result = &mut self.results[self.turn];
         self.work.wait(&result.copied)?;
-        matte(&self.work, picture, &mut self.engine, &self.sample)?;
+        matte(&self.work, picture, &mut *self.engine, &self.sample)?;
         if !matches!(out, Out::State) {
-            compose_into(&self.work, picture, &self.engine, &self.compose, &mut result.planes)?;
+            compose_into(&self.work, picture, &*self.engine, &self.compose, &mut result.planes)?;
         }
         self.hand_over(out)
     }
@@ -169,7 +183,7 @@ impl Drop for GpuMatte {
 fn matte(
     work: &Stream,
     picture: &DevicePicture,
-    engine: &mut NativeEngine,
+    engine: &mut dyn DeviceEngine,
     sample: &SampleJob,
 ) -> Result<(), Error> {
     // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this
@@ -184,7 +198,7 @@ fn matte(
 fn compose_into(
     work: &Stream,
     picture: &DevicePicture,
-    engine: &NativeEngine,
+    engine: &dyn DeviceEngine,
     compose: &ComposeJob,
     out: &mut DeviceComposite,
 ) -> Result<(), Error> {

@@ -32,6 +32,7 @@ mod whole;
 pub use clip::DrawnCodec;
 pub use comparison::{Comparison, compare};
 pub use html::page;
+pub(super) use nvml::driver_version;
 pub use report::{BenchReport, ClockRow, GpuSample, Resource, Sample, Sampling, StageRow, ThreadRow, Whole};
 pub use stages::bench;
 pub use subject::{BenchOptions, Subject};

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Error;
 use super::boolean::BoolWriter;
-use super::frame::Frame;
 use super::counts::Counts;
+use super::frame::Frame;
 use super::slots::Probabilities;
 use super::walk::Walk;
 

@@ -4,9 +4,9 @@
 //! suit them. Buffers stay from frame to frame; a writer belongs to one thread at a time.
 #![forbid(unsafe_code)]
 
+use super::counts::Counts;
 use super::frame::Frame;
 use super::header::{Header, KeyHeader, TileColumns, superframe_index};
-use super::counts::Counts;
 use super::slots::Probabilities;
 use super::tile::{self, Tile};
 use super::{Error, compressed};
