@@ -71,8 +71,11 @@ fn chapters_and_tags_come_along() {
         let part = folder.path().join(format!("{kind}_part.webm"));
         run(&input, &part, &["--start", "1.5", "--end", "3"]);
         let found = chapters(&ffprobe(&part));
-        let starts: Vec<_> = found.iter().map(|(start, _, title)| (*start, title.as_str())).collect();
-        assert_eq!(starts, [(0.0, "Two"), (1.0, "Three")], "{kind}");
+        assert_eq!(found.len(), 2, "{kind}: {found:?}");
+        // The frames of the MKV lie 23 ms later: its first in the part is at 1.523.
+        for ((start, _, title), (s, t)) in found.iter().zip([(0.0, "Two"), (1.0, "Three")]) {
+            assert!((start - s).abs() < 0.034 && title == t, "{kind}: {title} at {start}");
+        }
     }
 }
 

@@ -128,3 +128,66 @@ pub(super) fn text(body: &[u8]) -> Option<String> {
     let end = body.iter().position(|b| *b == 0).unwrap_or(body.len());
     Some(String::from_utf8_lossy(&body[..end]).into_owned()).filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An element of less than 127 bytes.
+    fn el(id: u32, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let id: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
+        [&id[..], &[0x80 | body.len() as u8], &body].concat()
+    }
+
+    fn bodies() -> [(u32, Vec<u8>); 2] {
+        let atom = |start: u8, title: &str, more: &[u8]| {
+            let display = el(ebml::CHAPTER_DISPLAY, &[&el(ebml::CHAPTER_STRING, &[title.as_bytes()])]);
+            el(ebml::CHAPTER_ATOM, &[&el(ebml::CHAPTER_START, &[&[start]]), &display, more])
+        };
+        let hidden = el(ebml::CHAPTER_HIDDEN, &[&[1]]);
+        let end = el(ebml::CHAPTER_END, &[&[9]]);
+        let edition = [atom(0, "One", &end), atom(5, "Hidden", &hidden), atom(9, "Two\0\0", &[])].concat();
+        let tag = |targets: &[u8], name: &str, value: &str| {
+            let simple = [el(ebml::TAG_NAME, &[name.as_bytes()]), el(ebml::TAG_STRING, &[value.as_bytes()])];
+            el(ebml::TAG, &[&el(ebml::TARGETS, &[targets]), &el(ebml::SIMPLE_TAG, &[&simple.concat()])])
+        };
+        let of_track = el(0x63C5, &[&[7]]);
+        let of_all = el(0x63C5, &[&[0]]);
+        let tags = [
+            tag(&[], "ARTIST", "Somebody"),
+            tag(&of_track, "BPS", "9"),
+            tag(&of_all, "COMMENT", "c"),
+            tag(&of_track, "SPHERICAL-VIDEO", "<xml>"),
+        ];
+        [(ebml::CHAPTERS, el(ebml::EDITION_ENTRY, &[&edition])), (ebml::TAGS, tags.concat())]
+    }
+
+    #[test]
+    fn what_is_shown_and_holds_for_all_is_taken() {
+        let extras = Extras { bodies: bodies().to_vec(), seeks: Vec::new() };
+        let chapters: Vec<_> =
+            extras.chapters().into_iter().map(|c| (c.start_ns, c.end_ns, c.title)).collect();
+        assert_eq!(chapters, [(0, Some(9), "One".to_owned()), (9, None, "Two".to_owned())]);
+        let tags = extras.tags();
+        let named: Vec<_> = tags.named.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(named, [("ARTIST", "Somebody"), ("COMMENT", "c")]);
+        assert_eq!(tags.spherical.as_deref(), Some("<xml>"));
+    }
+
+    #[test]
+    fn damage_is_passed_over() {
+        for (id, body) in bodies() {
+            for at in 0..body.len() {
+                for value in [0, 1, 0x40, 0x7f, 0xff] {
+                    let mut damaged = body.clone();
+                    damaged[at] = value;
+                    for bodies in [vec![(id, damaged)], vec![(id, body[..at].to_vec())]] {
+                        let extras = Extras { bodies, seeks: Vec::new() };
+                        let _ = (extras.chapters(), extras.tags());
+                    }
+                }
+            }
+        }
+    }
+}

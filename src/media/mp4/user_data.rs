@@ -88,3 +88,48 @@ fn text(bytes: &[u8]) -> Option<String> {
     let text = text.trim_matches('\0').trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::mp4::boxes;
+    use crate::media::mp4::tests::{bx, words};
+
+    fn moov() -> Vec<u8> {
+        let chpl =
+            [&[1, 0, 0, 0, 0, 0, 0, 0, 2][..], &[0; 8], &[3], b"One", &15_000_000u64.to_be_bytes(), &[0]];
+        let data = bx(b"data", &[&words(&[1, 0]), "Ein Film".as_bytes()]);
+        let other = bx(b"data", &[&words(&[13, 0]), b"\xff\xd8"]);
+        let ilst =
+            bx(b"ilst", &[&bx(b"\xa9nam", &[&data]), &bx(b"covr", &[&other]), &bx(b"\xa9gen", &[&other])]);
+        let meta = bx(b"meta", &[&words(&[0]), &bx(b"hdlr", &[&[0; 24]]), &ilst]);
+        let own = bx(b"\xa9cmt", &[&[0, 4, 0, 0], b"text"]);
+        bx(b"moov", &[&bx(b"udta", &[&bx(b"chpl", &chpl), &meta, &own])])
+    }
+
+    fn read_all(bytes: &[u8]) -> Option<(Vec<Chapter>, Vec<(String, String)>)> {
+        boxes::children(bytes, 0).next()?.ok().map(|moov| read(&moov))
+    }
+
+    #[test]
+    fn chapters_and_tags_of_both_kinds() {
+        let (chapters, tags) = read_all(&moov()).unwrap();
+        let chapters: Vec<_> = chapters.iter().map(|c| (c.start_ns, c.title.as_str())).collect();
+        assert_eq!(chapters, [(0, "One"), (1_500_000_000, "")]);
+        let tags: Vec<_> = tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(tags, [("TITLE", "Ein Film"), ("COMMENT", "text")]);
+    }
+
+    #[test]
+    fn damage_is_passed_over() {
+        let whole = moov();
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                let _ = read_all(&damaged);
+            }
+            let _ = read_all(&whole[..at]);
+        }
+    }
+}
