@@ -43,12 +43,13 @@ pub(super) struct Residual<'a> {
 }
 
 impl<'a> Residual<'a> {
-    /// Levels of the transform blocks in the order of `Block::ends`.
-    pub(super) fn levels(&self) -> impl Iterator<Item = &'a [i16]> {
+    /// Levels of the first transform blocks in the order of `Block::ends`.
+    #[inline(always)]
+    pub(super) fn levels<const N: usize>(&self) -> [&'a [i16]; N] {
         let mut rest = self.levels;
-        self.block.ends.iter().map(move |&end| {
+        std::array::from_fn(|place| {
             let levels;
-            (levels, rest) = rest.split_at(end.into());
+            (levels, rest) = rest.split_at(self.block.ends[place].into());
             levels
         })
     }

@@ -31,6 +31,22 @@ const PATHS: [&[(usize, bool)]; 9] = [
     &[(0, true), (3, true), (5, true), (7, true)],
 ];
 
+/// The steps of the last six in the context whose first slot is 0, and how many these are.
+static LARGE_PATHS: [([Step; 8], usize); 6] = {
+    let mut all = [([0; 8], 0); 6];
+    let mut class = 0;
+    while class < 6 {
+        let path = PATHS[class + 3];
+        while all[class].1 < path.len() {
+            let (node, bit) = path[all[class].1];
+            all[class].0[all[class].1] = step(MODEL + node, bit);
+            all[class].1 += 1;
+        }
+        class += 1;
+    }
+    all
+};
+
 /// What is known of a level.
 #[derive(Clone, Copy)]
 pub(super) struct Level {
@@ -82,15 +98,18 @@ const fn level(level: i16) -> Level {
 /// Sizes of magnitudes up to [`LARGE`].
 const SIZES: [u8; LARGE as usize + 1] = [0, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4, 5];
 
-/// The rest of a level of 5 or more in the context that begins at `slot`.
+/// The rest of a level of 5 or more in the context that begins at `slot`: path, extra bits and sign.
 #[inline(always)]
 pub(super) fn put_large(steps: &mut Cursor<'_>, slot: usize, level: i16) {
     let magnitude = level.unsigned_abs();
     let class = class(magnitude);
-    PATHS[class + 3].iter().for_each(|&(node, bit)| steps.put(slot + MODEL + node, bit));
-    let rest = magnitude - LEAST[class];
-    let bits = EXTRA_BITS[class];
-    (0..bits).for_each(|bit| steps.put(EXTRA[class] + bit, rest >> (bits - 1 - bit) & 1 == 1));
+    let (path, count) = LARGE_PATHS[class];
+    steps.put_some(path.map(|step| step + 2 * slot as Step), count);
+    // The highest of 14 bits first.
+    let rest = (magnitude - LEAST[class]) << (14 - EXTRA_BITS[class]);
+    let extra = |bit| step(EXTRA[class] + bit, rest >> (13 - bit) & 1 == 1);
+    steps.put_some(std::array::from_fn(extra), EXTRA_BITS[class].min(8));
+    (8..EXTRA_BITS[class]).for_each(|bit| steps.put(EXTRA[class] + bit, rest >> (13 - bit) & 1 == 1));
     steps.put(slot + SIGN, level < 0);
 }
 

@@ -12,7 +12,7 @@ use super::steps::Steps;
 use crate::vp9::native::tables::{SCAN_4X4, SCAN_8X8, SCAN_16X16};
 
 /// Sizes of levels seen, by position in the block. Neighbours always come earlier in the scan, so it
-/// needs no clearing.
+/// needs no clearing; the first level's stands for the blocks around until it is known.
 pub(super) type Sizes = [u8; 256];
 
 /// A transform size.
@@ -75,29 +75,43 @@ const fn places<const N: usize>(scan: &[u16; N], side: u16) -> [Place; N] {
 ///
 /// # Errors
 /// For levels that no block can have.
+#[inline(always)]
 pub(super) fn put(
     steps: &mut Steps,
     sizes: &mut Sizes,
     shape: &Shape,
     chroma: bool,
-    mut context: usize,
+    context: u8,
     levels: &[i16],
 ) -> Result<(), Fault> {
     let base = COEFFICIENT + (shape.transform * 2 + usize::from(chroma)) * COEFFICIENT_PLANE;
-    let slot_of = |place: &Place, context: usize| base + usize::from(place.band) + context * CONTEXT;
-    let context_of = |sizes: &Sizes, place: &Place| {
+    if levels.is_empty() {
+        steps.put(base + usize::from(context) * CONTEXT + MORE, false);
+        return Ok(());
+    }
+    // The first level is its own neighbour.
+    sizes[0] = context;
+    put_levels(steps, sizes, shape.places, base, levels)
+}
+
+/// The levels of a block whose slots begin at `base`, and its end.
+fn put_levels(
+    steps: &mut Steps,
+    sizes: &mut Sizes,
+    places: &[Place],
+    base: usize,
+    levels: &[i16],
+) -> Result<(), Fault> {
+    let slot_of = |sizes: &Sizes, place: &Place| {
         let [above, left] = place.neighbours.map(|at| usize::from(sizes[usize::from(at)]));
-        (1 + above + left) >> 1
+        base + usize::from(place.band) + ((1 + above + left) >> 1) * CONTEXT
     };
     // After a zero comes something more for sure, and it is not said.
     let mut after_zero = false;
     let mut largest = 0;
     steps.put_with(|mut steps| {
-        for (at, (&level, place)) in levels.iter().zip(shape.places).enumerate() {
-            if at > 0 {
-                context = context_of(sizes, place);
-            }
-            let slot = slot_of(place, context);
+        for (&level, place) in levels.iter().zip(places) {
+            let slot = slot_of(sizes, place);
             steps.put_if(!after_zero, slot + MORE, true);
             after_zero = level == 0;
             let known = &LEVELS[(level.clamp(-LARGE, LARGE) + LARGE) as usize];
@@ -109,11 +123,8 @@ pub(super) fn put(
                 put_large(&mut steps, slot, level);
             }
         }
-        if let Some(place) = shape.places.get(levels.len()) {
-            if !levels.is_empty() {
-                context = context_of(sizes, place);
-            }
-            steps.put(slot_of(place, context) + MORE, false);
+        if let Some(place) = places.get(levels.len()) {
+            steps.put(slot_of(sizes, place) + MORE, false);
         }
         steps
     });

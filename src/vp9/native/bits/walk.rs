@@ -104,17 +104,26 @@ impl Walk {
         self.partition(frame, row, column, 1, split);
         if !split {
             match cell {
-                Cell::Whole(residual) => self.whole(frame, row, column, residual)?,
+                Cell::Whole(residual) => {
+                    self.coded(frame, (row, column), 1, residual.block.motion[0], residual.levels())?;
+                }
                 _ => self.copy(frame, row, column, 1),
             }
             return Ok(());
         }
+        let (motion, levels) = match &cell {
+            Cell::Quarters(residual) => (residual.block.motion, residual.levels::<12>()),
+            _ => Default::default(),
+        };
         for (quarter, (down, right)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
             let (row, column) = (row + down, column + right);
             if row < frame.rows && column < frame.columns {
                 self.partition(frame, row, column, 0, false);
                 match cell {
-                    Cell::Quarters(residual) => self.quarter(frame, row, column, residual, quarter)?,
+                    Cell::Quarters(_) => {
+                        let levels = [levels[quarter], levels[4 + quarter], levels[8 + quarter]];
+                        self.coded(frame, (row, column), 0, motion[quarter], levels)?;
+                    }
                     _ => self.copy(frame, row, column, 0),
                 }
             }
@@ -154,59 +163,34 @@ impl Walk {
         self.leave(row, column, log2, mode, 0);
     }
 
-    /// A block of 16x16 pixels.
-    fn whole(
+    /// A block of `8 << log2` pixels, 16 or 8, with the levels of its three transform blocks.
+    #[inline(always)]
+    fn coded(
         &mut self,
         frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-        residual: Residual<'_>,
+        (row, column): (usize, usize),
+        log2: u32,
+        motion: Motion,
+        levels: [&[i16]; 3],
     ) -> Result<(), Error> {
-        let skip = residual.block.ends[..3] == [0; 3];
-        let mode = self.inter_mode(frame, (row, column), 1, residual.block.motion[0], skip);
+        let skip = levels.iter().all(|levels| levels.is_empty());
+        let mode = self.inter_mode(frame, (row, column), log2, motion, skip);
         let mut nonzero = 0;
         if !skip {
-            let (across, down) = (column - self.columns.start, row % SUPERBLOCK);
-            let above = self.above[across].nonzero | self.above[across + 1].nonzero;
-            let left = self.left[down].nonzero | self.left[down + 1].nonzero;
-            let shapes = [&SHAPE_16X16, &SHAPE_8X8, &SHAPE_8X8];
-            for (plane, (shape, levels)) in shapes.into_iter().zip(residual.levels()).enumerate() {
-                let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels)
+            let (across, down, last) = (column - self.columns.start, row % SUPERBLOCK, (1 << log2) - 1);
+            let above = self.above[across].nonzero | self.above[across + last].nonzero;
+            let left = self.left[down].nonzero | self.left[down + last].nonzero;
+            let shapes = [&SHAPE_4X4, &SHAPE_8X8, &SHAPE_16X16];
+            for (plane, levels) in levels.into_iter().enumerate() {
+                let chroma = plane > 0;
+                let shape = shapes[log2 as usize + usize::from(!chroma)];
+                let context = (above >> plane & 1) + (left >> plane & 1);
+                tokens::put(&mut self.steps, &mut self.sizes, shape, chroma, context, levels)
                     .map_err(|fault| frame.wrong(row, column, fault))?;
                 nonzero |= u8::from(!levels.is_empty()) << plane;
             }
         }
-        self.leave(row, column, 1, mode, nonzero);
-        Ok(())
-    }
-
-    /// A block of 8x8 pixels.
-    fn quarter(
-        &mut self,
-        frame: &Frame<'_>,
-        row: usize,
-        column: usize,
-        residual: Residual<'_>,
-        quarter: usize,
-    ) -> Result<(), Error> {
-        let places = [quarter, 4 + quarter, 8 + quarter];
-        let skip = places.iter().all(|&place| residual.block.ends[place] == 0);
-        let mode = self.inter_mode(frame, (row, column), 0, residual.block.motion[quarter], skip);
-        let mut nonzero = 0;
-        if !skip {
-            let above = self.above[column - self.columns.start].nonzero;
-            let left = self.left[row % SUPERBLOCK].nonzero;
-            let shapes = [&SHAPE_8X8, &SHAPE_4X4, &SHAPE_4X4];
-            let levels = residual.levels().skip(quarter).step_by(4);
-            for (plane, (shape, levels)) in shapes.into_iter().zip(levels).enumerate() {
-                let context = usize::from(above >> plane & 1) + usize::from(left >> plane & 1);
-                tokens::put(&mut self.steps, &mut self.sizes, shape, plane > 0, context, levels)
-                    .map_err(|fault| frame.wrong(row, column, fault))?;
-                nonzero |= u8::from(!levels.is_empty()) << plane;
-            }
-        }
-        self.leave(row, column, 0, mode, nonzero);
+        self.leave(row, column, log2, mode, nonzero);
         Ok(())
     }
 
