@@ -219,13 +219,24 @@ fn encode_natively(from: &Path, to: &Path) {
     let mut pixels = tunings.of(true).map(|tuning| Encoder::new(size, tuning));
     let mut writer = PairWriter::new(size, colour, levels, 2).unwrap();
     let (display_size, packing, frame_duration_ns) = (None, Packing::SideBySide, None);
-    let video = muxer::VideoTrack { size, display_size, colour, packing, frame_duration_ns, alpha: true };
+    let (light, projection, alpha) = (None, None, true);
+    let video = muxer::VideoTrack {
+        size,
+        display_size,
+        colour,
+        light,
+        packing,
+        projection,
+        frame_duration_ns,
+        alpha,
+    };
     let header = muxer::Header {
         video,
         expected_key_frames: 3,
         title: None,
         writing_app: "test".to_owned(),
         tags: Vec::new(),
+        chapters: Vec::new(),
     };
     let mut file = muxer::Muxer::create(fs::File::create(to).unwrap(), &header).unwrap();
     let everything = Plane::filled(Size::new(size.width.div_ceil(16), size.height.div_ceil(16)), 1u8);

@@ -51,7 +51,7 @@ impl Cuts {
 fn replaced(before: &[f32], now: &[f32]) -> bool {
     let count = now.len() as f32;
     let moved = before.iter().zip(now).map(|(a, b)| (a - b).abs()).sum::<f32>() / count;
-    if moved < MOVED || moved >= REPLACED {
+    if !(MOVED..REPLACED).contains(&moved) {
         return moved >= REPLACED;
     }
     let mut bins = [0i32; BINS];

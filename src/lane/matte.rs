@@ -25,7 +25,7 @@ pub struct Matte {
 }
 
 enum Finder {
-    Network(Network),
+    Network(Box<Network>),
     Key(ChromaKey),
 }
 
@@ -60,7 +60,7 @@ impl Matte {
         let coefficients = Coefficients::default();
         let (cuts, maps) = (Cuts::default(), MapTouch::default());
         let network = Network { engine, stage, margin, small, padded, coefficients, cuts, maps };
-        Self { finder: Finder::Network(network), edge, touch: Touch::default() }
+        Self { finder: Finder::Network(Box::new(network)), edge, touch: Touch::default() }
     }
 
     /// Mattes by a key on the colour of a screen.

@@ -28,11 +28,10 @@ pub fn marked_name(stem: &str, layout: &Layout, names: Names) -> String {
         return stem.to_owned();
     }
     let mut name = unmarked(stem);
-    for mark in [packing_mark(layout.packing), projection_mark(&layout.projection, names)] {
-        if let Some(mark) = mark {
-            name.push('_');
-            name.push_str(&mark);
-        }
+    let marks = [packing_mark(layout.packing), projection_mark(&layout.projection, names)];
+    for mark in marks.into_iter().flatten() {
+        name.push('_');
+        name.push_str(&mark);
     }
     name
 }

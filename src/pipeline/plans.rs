@@ -9,7 +9,7 @@ use super::settings::Detail;
 use crate::engine;
 use crate::engine::tensorrt::{Capability, PlanKey, Prepared, Toolkit, library, plan_file, prepare};
 use crate::gpu::Device;
-use crate::layout::Packing;
+use crate::layout::{LayoutChoice, Packing};
 use crate::rvm::{StageSize, build_graph};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,7 +96,7 @@ fn seen(order: &PlanOrder) -> Result<(StageSize, usize, bool), Error> {
     match &order.seen {
         Seen::Size(size, eyes, full) => Ok((*size, *eyes, *full)),
         Seen::Video(path, pixels, packing) => {
-            let input = open_input(path, *packing)?;
+            let input = open_input(path, &LayoutChoice { packing: *packing, projection: None })?;
             let eyes = input.layout.packing.eyes(input.video.size);
             let stage = stage(&order.model, Detail::Pixels(*pixels), &eyes)?;
             Ok((stage.size(), eyes.len(), stage.ratio_is_one()))

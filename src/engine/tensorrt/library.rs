@@ -185,7 +185,7 @@ mod tests {
         let named = full.join(format!("{library}.so.1.9.2"));
         assert_eq!(find(Some(&named)).unwrap().library, named);
 
-        let text = find_in(&[empty.clone()]).unwrap_err().to_string();
+        let text = find_in(std::slice::from_ref(&empty)).unwrap_err().to_string();
         assert!(text.contains(&empty.display().to_string()) && text.contains("--tensorrt-lib"), "{text}");
         let error = version(&found).unwrap_err();
         assert!(matches!(&error, Error::NotLoaded { path, .. } if *path == found.library), "{error}");

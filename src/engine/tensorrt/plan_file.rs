@@ -152,11 +152,14 @@ pub fn read_for(path: &Path, key: &PlanKey) -> Result<Vec<u8>, Error> {
     Ok(plan)
 }
 
+/// A file that is named like a plan, and what it is.
+pub type Listed = (PathBuf, Result<PlanKey, Error>);
+
 /// All files of `folder` that are named like plans, with what they are; none where there is no such folder.
 ///
 /// # Errors
 /// [`Error::Io`] when the folder cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<(PathBuf, Result<PlanKey, Error>)>, Error> {
+pub fn list(folder: &Path) -> Result<Vec<Listed>, Error> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -107,7 +107,9 @@ mod tests {
         bx(b"moov", &[&bx(b"udta", &[&bx(b"chpl", &chpl), &meta, &own])])
     }
 
-    fn read_all(bytes: &[u8]) -> Option<(Vec<Chapter>, Vec<(String, String)>)> {
+    type Read = (Vec<Chapter>, Vec<(String, String)>);
+
+    fn read_all(bytes: &[u8]) -> Option<Read> {
         boxes::children(bytes, 0).next()?.ok().map(|moov| read(&moov))
     }
 

@@ -124,7 +124,7 @@ impl Tuning {
             new_bits: 5,
             split_bits: 12,
             // With 1 the same to 0.5% of the bytes, for a longer time.
-            try_split: 10,
+            try_split: 20,
             split_worth: 24,
             // As in H.264's reference encoder 0.14 of a step squared is a bit; a step is an eighth of itself in samples.
             error_worth: (ac_step * ac_step * 9 / 256).max(1),
