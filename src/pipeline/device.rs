@@ -164,7 +164,9 @@ pub struct DecodePath {
 /// # Errors
 /// When a GPU was asked for by number and cannot be had.
 pub fn decode_path(choice: &DeviceChoice, video: &VideoTrack) -> Result<DecodePath, Error> {
-    Ok(Found::all(choice, &EngineSettings::default())?[0].decode_path(video).1)
+    // The network is not run: no library need be looked for.
+    let engine = EngineSettings { choice: EngineChoice::Native, tensorrt_lib: None };
+    Ok(Found::all(choice, &engine)?[0].decode_path(video).1)
 }
 
 impl Found {

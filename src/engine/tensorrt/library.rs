@@ -2,7 +2,6 @@
 //!
 //! Two libraries are needed, TensorRT itself and its ONNX parser, always from one folder. Nothing is loaded
 //! by the search; [`version`] loads the library, which is then never unloaded.
-#![deny(unsafe_op_in_unsafe_fn)]
 
 use super::Error;
 use std::ffi::{OsStr, c_int};

@@ -65,7 +65,7 @@ impl PlanKey {
         let size = |key: &Self| format!("{}x{}, {} eyes", key.width, key.height, key.eyes);
         let library = |key: &Self| format!("{} {}", key.product, key.version);
         let pairs = [
-            ("", library(self), library(found)),
+            ("library", library(self), library(found)),
             ("compute capability", self.capability.to_string(), found.capability.to_string()),
             ("network", self.network.clone(), found.network.clone()),
             ("refiner", self.refiner.clone(), found.refiner.clone()),

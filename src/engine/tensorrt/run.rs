@@ -65,13 +65,9 @@ impl TensorRtEngine {
         let stream = Stream::new(device)?;
         let floats =
             |count: usize, part| Ok::<_, Error>(DeviceBuffer::zeroed(device, count * 4)?.held_for(part));
-        let set = || {
-            let mut set = Vec::new();
-            for length in model.state_lengths() {
-                set.push(floats(length, Part::State)?);
-            }
-            Ok::<[DeviceBuffer; 4], Error>(set.try_into().unwrap_or_else(|_| unreachable!("four of them")))
-        };
+        let [r1, r2, r3, r4] = model.state_lengths();
+        let state = |length| floats(length, Part::State);
+        let set = || Ok::<_, Error>([state(r1)?, state(r2)?, state(r3)?, state(r4)?]);
         let states = [set()?, set()?];
         let pixels = model.pixels();
         let src = floats(pixels * 3, Part::Activations)?;
