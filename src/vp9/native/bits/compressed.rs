@@ -62,9 +62,7 @@ fn coefficients(
         for (node, change) in changes.iter_mut().enumerate() {
             let old = probabilities.0[context + node];
             let found = counts.and_then(|counts| match node {
-                slots::ABOVE_ONE => {
-                    better_of_model(counts.at(context + node), &counts.model(context), old)
-                }
+                slots::ABOVE_ONE => better_of_model(counts.at(context + node), &counts.model(context), old),
                 _ => better(counts.at(context + node), old),
             });
             if let Some((new, gain)) = found {
