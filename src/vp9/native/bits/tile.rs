@@ -43,7 +43,8 @@ impl Tile {
 
     /// The second pass over two tiles at once.
     fn write_two([one, other]: [&mut Self; 2], probabilities: &Probabilities) {
-        [&mut *one, &mut *other].map(|tile| tile.bytes.clear());
+        one.bytes.clear();
+        other.bytes.clear();
         let (mut first, mut second) = (BoolWriter::new(&mut one.bytes), BoolWriter::new(&mut other.bytes));
         let steps = [one.walk.steps.all(), other.walk.steps.all()];
         BoolWriter::steps_of_two([&mut first, &mut second], steps, probabilities);

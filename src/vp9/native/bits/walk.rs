@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::Error;
-use super::frame::{Cell, Frame, Residual};
+use super::frame::{Cell, Frame};
 use super::grid::{Grid, Mode};
 use super::slots::{KEY_DC, PARTITION};
 use super::steps::Steps;
