@@ -1,13 +1,15 @@
 //! Packets from coded frames: VP9's headers, contexts and arithmetic coder for the subset of `native`.
 //!
 //! ```text
-//! writer      a frame's two passes over its tiles (count, then write), headers, superframes
+//! writer      a frame's two passes over its tiles (find and count, then write), headers, superframes
 //! header      the uncompressed header        compressed   the compressed one
 //! update      which probabilities to send    cost         bits as integers
-//! tile        a tile column, threads         walk         its superblocks and partitions
-//! frame       the cells of a frame, checked  slots        where a probability lies
+//! tile        a tile column, both passes     workers      threads for tiles
+//! walk        superblocks and partitions     frame        the cells of a frame, checked
 //! block       modes and motion               candidates   motion of the neighbours
-//! tokens      levels of a transform block    sink         counting or writing a symbol
+//! grid        modes of the neighbours        tokens       levels of a transform block
+//! levels      one level                      slots        where a probability lies
+//! steps       bits of a tile before coding   counts       how often each came
 //! boolean     the arithmetic coder
 //! ```
 //!
@@ -33,6 +35,7 @@ mod tile;
 mod tokens;
 mod update;
 mod walk;
+mod workers;
 mod writer;
 
 pub use error::Error;

@@ -1,10 +1,5 @@
-//! A tile column with its buffers, and the threads that share them out.
-//!
-//! Tiles depend on nothing of each other but the frame's probabilities, so any thread may take any of
-//! them and the bytes are the same for every number of threads.
+//! A tile column with its buffers, and both passes over all of them.
 #![forbid(unsafe_code)]
-
-use std::sync::{Mutex, PoisonError};
 
 use super::Error;
 use super::boolean::BoolWriter;
@@ -12,6 +7,7 @@ use super::counts::Counts;
 use super::frame::Frame;
 use super::slots::Probabilities;
 use super::walk::Walk;
+use super::workers::Workers;
 
 /// One tile column; its buffers live as long as the stream.
 pub(super) struct Tile {
@@ -47,7 +43,8 @@ impl Tile {
 
     /// The second pass over two tiles at once.
     fn write_two([one, other]: [&mut Self; 2], probabilities: &Probabilities) {
-        [&mut *one, &mut *other].into_iter().for_each(|tile| tile.bytes.clear());
+        one.bytes.clear();
+        other.bytes.clear();
         let (mut first, mut second) = (BoolWriter::new(&mut one.bytes), BoolWriter::new(&mut other.bytes));
         let steps = [one.walk.steps.all(), other.walk.steps.all()];
         BoolWriter::steps_of_two([&mut first, &mut second], steps, probabilities);
@@ -68,37 +65,22 @@ impl Tile {
 ///
 /// # Errors
 /// That of the first tile, in their order, that has one.
-pub(super) fn count(tiles: &mut [Tile], frame: &Frame<'_>, threads: usize) -> Result<(), Error> {
-    each(tiles.iter_mut().collect(), threads, |tile| tile.count(frame));
+pub(super) fn count(
+    tiles: &mut [Tile],
+    frame: &Frame<'_>,
+    workers: &Workers,
+    threads: usize,
+) -> Result<(), Error> {
+    workers.each(tiles.iter_mut().collect(), threads, |tile| tile.count(frame));
     tiles.iter_mut().try_for_each(|tile| std::mem::replace(&mut tile.result, Ok(())))
 }
 
 /// The second pass. Tiles are written two by two, those of like length together and the longest first.
-pub(super) fn write(tiles: &mut [Tile], probabilities: &Probabilities, threads: usize) {
+pub(super) fn write(tiles: &mut [Tile], probabilities: &Probabilities, workers: &Workers, threads: usize) {
     let mut tiles: Vec<_> = tiles.iter_mut().collect();
     tiles.sort_by_key(|tile| std::cmp::Reverse(tile.walk.steps.all().len()));
-    each(tiles.chunks_mut(2).collect(), threads, |tiles| match tiles {
+    workers.each(tiles.chunks_mut(2).collect(), threads, |tiles| match tiles {
         [one, other] => Tile::write_two([one, other], probabilities),
         alone => alone.iter_mut().for_each(|tile| tile.write(probabilities)),
-    });
-}
-
-/// Does something to each, on up to `threads` threads, this one among them.
-fn each<T: Send>(all: Vec<T>, threads: usize, act: impl Fn(T) + Sync) {
-    let threads = threads.min(all.len());
-    if threads <= 1 {
-        return all.into_iter().for_each(act);
-    }
-    let queue = Mutex::new(all.into_iter());
-    // A panic of a thread goes on in the scope, so a poisoned queue is never read wrongly.
-    let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        while let Some(next) = take() {
-            act(next);
-        }
-    };
-    std::thread::scope(|scope| {
-        (1..threads).for_each(|_| drop(scope.spawn(work)));
-        work();
     });
 }
