@@ -29,8 +29,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# TensorRT is built in where libclang can be had, and left out elsewhere; that is no reason to fail.
-if ! scripts/features.sh 2>/dev/null | grep -q tensorrt; then
+# TensorRT is built in where it is asked for and libclang can be had, and left out elsewhere; that is no reason to fail.
+if [ "${WITH_TENSORRT:-}" = 1 ] && ! scripts/features.sh 2>/dev/null | grep -q tensorrt; then
   echo "setup: installing libclang"
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)

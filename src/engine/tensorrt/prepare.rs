@@ -118,7 +118,6 @@ fn compare(engine: &mut dyn Engine, graph: &Arc<Graph>, eyes: usize) -> Result<A
     let a = graph.ports.a.map_or(0.0, |_| distance(&got.a, &expected.a));
     let agreement = Agreement { a, b: distance(&got.b, &expected.b) };
     for (what, got) in [("A", agreement.a), ("b", agreement.b)] {
-        // Not a number is no agreement.
         if got.is_nan() || got > LIMIT {
             return Err(Error::Differs { what, got, limit: LIMIT }.into());
         }

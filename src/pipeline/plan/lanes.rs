@@ -19,7 +19,7 @@ const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
 /// Host memory of a lane with our own encoder: four coded frames of half a byte, and its packets.
 const NATIVE_BYTES_PER_PIXEL: f64 = 4.0;
 /// Its device memory: two pictures of each stream and four coded frames.
-const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 16.0;
+const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 12.0;
 /// CPU threads that the two encoders of a pair keep busy: on 16 threads, 8, 12 and 16 pairs gave 26.0, 34.4 and
 /// 33.9 frames a second at 7680x3840 (docs/encoder.md).
 const PAIR_THREADS: f64 = 4.0 / 3.0;
