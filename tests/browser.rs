@@ -124,7 +124,7 @@ fn output(clips: &Path, folder: &Path) -> PathBuf {
 
 /// Plays a clip of 120 frames of 704x288 and compares flat squares of its matte at three moments with what our own
 /// decoder shows. `shown` is the size that the video must have.
-fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2]) {
+fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2], has_sound: bool) {
     let frames: Vec<Frame> = Playback::open(clip).unwrap().map(Result::unwrap).collect();
     assert_eq!(frames.len(), 120);
     let moments = [(0, 0.0), (75, frames[75].pts_ms as f64 / 1000.0 + 0.005), (119, -1.0)];
@@ -173,9 +173,9 @@ fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2]) {
     assert_eq!(answer["size"], serde_json::json!(shown));
     let seconds = answer["duration"].as_f64().unwrap();
     assert!((seconds - 120.0 * 1001.0 / 30000.0).abs() < 0.05, "duration {seconds}");
-    // The clip's AAC is Opus now: it was played to the end above, with its sound decoded.
+    // Bytes of Opus that were decoded of 4 s: the clip was played to the end above.
     let sound = answer["soundBytes"].as_u64().unwrap();
-    assert!(sound > 4_000, "{sound} bytes of Opus decoded of 4 s");
+    assert!(if has_sound { sound > 4_000 } else { sound == 0 }, "{sound} bytes");
     for (moment, (clear, solid)) in want.into_iter().enumerate() {
         let pixels = answer["pixels"][moment].as_array().unwrap();
         assert_eq!(pixels.len(), clear + solid);
@@ -194,7 +194,7 @@ fn chromium_plays_the_output_with_its_alpha() {
     let folder = tempfile::tempdir().unwrap();
     let clip = output(&clips, folder.path());
     // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32.
-    plays(chromium, &clip, folder.path(), [770, 288]);
+    plays(chromium, &clip, folder.path(), [770, 288], true);
 }
 
 /// The same pictures as our own encoder writes them: hidden key frames, packets of one byte, key points to seek to.
@@ -207,7 +207,7 @@ fn chromium_plays_what_the_native_encoder_writes() {
     let made = output(&clips, folder.path());
     let clip = folder.path().join("native.webm");
     encode_natively(&made, &clip);
-    plays(chromium, &clip, folder.path(), [704, 288]);
+    plays(chromium, &clip, folder.path(), [704, 288], false);
 }
 
 /// Encodes the frames of `from` again, each 40th a key point.
@@ -218,7 +218,9 @@ fn encode_natively(from: &Path, to: &Path) {
     let tunings = levels.tunings();
     let mut pixels = tunings.of(true).map(|tuning| Encoder::new(size, tuning));
     let mut writer = PairWriter::new(size, colour, levels, 2).unwrap();
-    let (display_size, packing, frame_duration_ns) = (None, Packing::SideBySide, None);
+    // That of one view: Chromium doubles it.
+    let display_size = Some(Size::new(size.width / 2, size.height));
+    let (packing, frame_duration_ns) = (Packing::SideBySide, None);
     let (light, projection, alpha) = (None, None, true);
     let video = muxer::VideoTrack {
         size,

@@ -47,12 +47,11 @@ impl<'a> Emitter<'a> {
         converted
     }
 
-    /// Gives a tensor another name, where it is written and where it is read.
+    /// Gives a tensor another name, where it is written and where it is read, and so the node that writes it.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
-        for name in self.nodes.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output)) {
-            if name == from {
-                *name = to.to_owned();
-            }
+        for node in &mut self.nodes {
+            let names = node.input.iter_mut().chain(&mut node.output).chain([&mut node.name]);
+            names.filter(|name| *name == from).for_each(|name| *name = to.to_owned());
         }
     }
 
