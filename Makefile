@@ -12,7 +12,7 @@ export VRPIPE_MODELS ?= $(wildcard $(CURDIR)/../shared/models)
 .PHONY: demo test build bench clean
 build:
 	@scripts/setup.sh build
-	cargo build --release
+	cargo build --release $$(scripts/features.sh)
 
 demo: build
 	@scripts/demo.sh $(if $(INPUT),"$(INPUT)")
@@ -22,7 +22,7 @@ test:
 	@scripts/test.sh
 
 bench: build
-	cargo bench
+	cargo bench $$(scripts/features.sh)
 
 clean:
 	cargo clean

@@ -15,4 +15,8 @@ fn main() {
     libopus::build();
     libvpx::build();
     cuda::build();
+    if std::env::var_os("CARGO_FEATURE_TENSORRT").is_none() {
+        // Said once for those who build by hand; scripts/features.sh asks for it where libclang is.
+        println!("cargo::warning=building without TensorRT (feature tensorrt, which needs libclang)");
+    }
 }

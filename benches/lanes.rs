@@ -14,7 +14,7 @@ use vrpipe::engine::native::{Model, Tiles};
 use vrpipe::frame::Size;
 use vrpipe::gpu::{Device, nvdec};
 use vrpipe::kernels::sample;
-use vrpipe::lane::GpuMatte;
+use vrpipe::lane::{GpuMatte, Out};
 use vrpipe::media::Source;
 use vrpipe::rvm::{Refiner, Stage, StageSize, Variant, Weights, build_graph};
 
@@ -73,7 +73,8 @@ fn main() -> anyhow::Result<()> {
     let device = Device::open(0)?;
     let library = nvdec::Library::load()?;
     let video = Source::open(&clip)?.video().clone();
-    let packing = vrpipe::media::choose_layout(video.packing.as_ref(), &clip, None).packing;
+    let packing =
+        vrpipe::media::choose_layout(&video, &clip, &vrpipe::layout::LayoutChoice::default()).packing;
     let eyes = packing.eyes(video.size);
     let eye = StageSize { height: eyes[0].size.height, width: eyes[0].size.width };
     let stage = Stage::from_detail(512, eye)?;
@@ -108,7 +109,7 @@ fn main() -> anyhow::Result<()> {
                 while let Some(mut surface) = decoder.next_surface()? {
                     let frame = &mut ring[frames as usize % IN_FLIGHT];
                     frame.wait()?;
-                    matte.surface(&mut surface, Some(frame))?;
+                    matte.surface(&mut surface, Out::Planes(frame))?;
                     frames += 1;
                     if frames == 30 {
                         least_free.fetch_min(device.memory()?.0, std::sync::atomic::Ordering::Relaxed);

@@ -32,8 +32,11 @@ fn main() -> anyhow::Result<()> {
     let (height, width, eyes, threads) = (height?, width?, eyes?, threads?);
     let weights = Weights::synthetic(variant, Refiner::Deep);
     let graph = build_graph(&weights, StageSize { height, width }, false)?;
-    std::fs::write(model, write_onnx(&graph, OnnxOptions { batch: eyes, inner_outputs: false }))
-        .with_context(|| model.clone())?;
+    std::fs::write(
+        model,
+        write_onnx(&graph, OnnxOptions { batch: eyes, inner_outputs: false, ..OnnxOptions::default() }),
+    )
+    .with_context(|| model.clone())?;
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut engine = CpuEngine::new(Arc::new(graph), eyes)?;

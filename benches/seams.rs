@@ -28,7 +28,7 @@ const AFTER: usize = 4;
 fn pictures(clip: &Path) -> anyhow::Result<(Vec<Picture>, Vec<Rect>)> {
     let mut source = Source::open(clip)?;
     let video = source.video().clone();
-    let eyes = choose_layout(video.packing.as_ref(), clip, None).packing.eyes(video.size);
+    let eyes = choose_layout(&video, clip, &vrpipe::layout::LayoutChoice::default()).packing.eyes(video.size);
     let feed = Box::new(move || source.next_packet().map_err(Into::into));
     let mut decoder = software::open((&video).into(), feed, Options::default())?;
     let mut pictures = Vec::new();

@@ -1,11 +1,13 @@
 """Whole runs of vrpipe on copies of one clip, with the load of the machine; one JSON object a run.
 
-    python3 benches/whole.py one|two VRPIPE CLIP_sbs.mp4 MODELS OUT
+    python3 benches/whole.py native|libvpx|two VRPIPE CLIP_sbs.mp4 MODELS OUT [COPIES]
 
-`one`: 8 lanes, then 16, four copies each; 4 lanes on one copy; then one copy whose run is killed five times with
-SIGKILL and goes on to its end. `two`: one GPU with the first half of the cores and six copies, then all GPUs and all
-cores with twelve. MODELS is a folder with weights; reports and logs go to OUT. Segments of 4 s, so that lanes are busy to
-the end with short clips. `sums` are the first half of the outputs' SHA-256: all must be the same.
+`native`: our own encoder, COPIES (6) with as many lanes as `vrpipe` finds right; with 3 lanes on one copy; then one copy whose
+run is killed five times with SIGKILL and goes on to its end; at last libvpx on a third of the copies, for the ratio. `libvpx`:
+8 lanes, then 16, four copies each; 4 lanes on one copy; killed. `two`: one GPU with the first half of the cores and COPIES,
+then all GPUs and all cores with twice as many. MODELS is a folder with weights; reports and logs go to OUT. Segments of 4 s, so
+that lanes are busy to the end with short clips. `sums` are the first half of the outputs' SHA-256: all of one encoder must be
+the same.
 """
 
 import glob
@@ -21,6 +23,7 @@ import tempfile
 import time
 
 PLAN, PROGRAM, CLIP, MODELS, OUT = sys.argv[1:6]
+COPIES = int(sys.argv[6]) if len(sys.argv) > 6 else 6
 WORK = tempfile.mkdtemp()
 ENVIRONMENT = dict(os.environ, VRPIPE_MODELS=MODELS)
 GPU_FIELDS = "utilization.gpu,utilization.decoder,memory.used"
@@ -99,14 +102,14 @@ def run(name, count, options=(), prefix=()):
     print(json.dumps(row), flush=True)
 
 
-def killed(times):
+def killed(times, longest):
     inputs, out, kills = copies(1), tempfile.mkdtemp(dir=WORK), 0
     moments = random.Random(7)
     with open(f"{OUT}/killed.log", "w") as log:
         for _ in range(times):
             process = subprocess.Popen(command(inputs, out), env=ENVIRONMENT, stdout=log, stderr=log)
             try:
-                process.wait(timeout=moments.uniform(3, 9))
+                process.wait(timeout=moments.uniform(longest / 3, longest))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -115,13 +118,18 @@ def killed(times):
     print(json.dumps({"name": "killed", "kills": kills, "exit_code": code, "sums": sums(out)}), flush=True)
 
 
-if PLAN == "one":
-    run("lanes_8", 4, ["--lanes", "8"])
-    run("lanes_16", 4, ["--lanes", "16"])
-    run("lanes_4", 1, ["--lanes", "4"])
-    killed(5)
+if PLAN == "native":
+    run("native", COPIES, ["--encoder", "native"])
+    run("native_3_lanes", 1, ["--encoder", "native", "--lanes", "3"])
+    killed(5, 3)
+    run("libvpx", max(1, COPIES // 3), ["--encoder", "libvpx"])
+elif PLAN == "libvpx":
+    run("lanes_8", 4, ["--encoder", "libvpx", "--lanes", "8"])
+    run("lanes_16", 4, ["--encoder", "libvpx", "--lanes", "16"])
+    run("lanes_4", 1, ["--encoder", "libvpx", "--lanes", "4"])
+    killed(5, 9)
 else:
     half = f"0-{os.cpu_count() // 2 - 1}"
-    run("one_gpu_half_the_cores", 6, ["--device", "cuda:0"], ["taskset", "-c", half])
-    run("all_gpus", 12)
+    run("one_gpu_half_the_cores", COPIES, ["--device", "cuda:0"], ["taskset", "-c", half])
+    run("all_gpus", 2 * COPIES)
 shutil.rmtree(WORK)

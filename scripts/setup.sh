@@ -29,6 +29,15 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
+# TensorRT is built in where it is asked for and libclang can be had, and left out elsewhere; that is no reason to fail.
+if [ "${WITH_TENSORRT:-}" = 1 ] && ! scripts/features.sh 2>/dev/null | grep -q tensorrt; then
+  echo "setup: installing libclang"
+  as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libclang-dev >/dev/null ||
+    echo "setup: no libclang: building without TensorRT" >&2
+fi
+
 if ! command -v cargo >/dev/null && [ ! -x "$HOME/.cargo/bin/cargo" ]; then
   echo "setup: installing Rust"
   curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain none --profile minimal
@@ -38,6 +47,11 @@ if [ "$what" = test ] && ! .tools/python/bin/python3 -c 'import onnxruntime, num
   echo "setup: installing onnxruntime (the independent reader of our ONNX files) in .tools/python"
   python3 -m venv .tools/python
   .tools/python/bin/python3 -m pip install -q --disable-pip-version-check onnxruntime numpy
+fi
+
+if [ "$what" = test ] && scripts/features.sh 2>/dev/null | grep -q tensorrt; then
+  echo "setup: fetching TensorRT-RTX in .tools/tensorrt (its tests build plans without a GPU)"
+  scripts/fetch_tensorrt.sh >/dev/null || echo "setup: no TensorRT: its tests will say that they are skipped" >&2
 fi
 
 # The GPU kernels need nvcc at build time. Without it the program is built for the CPU alone and

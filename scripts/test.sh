@@ -8,16 +8,18 @@ export VRPIPE_TEST_PYTHON=${VRPIPE_TEST_PYTHON:-$PWD/.tools/python/bin/python3}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# Word by word: an option and its value, or nothing.
+read -ra features <<<"$(scripts/features.sh)"
 step() { printf '\n== %s\n' "$*"; "$@"; }
 step cargo fmt --all -- --check
-step cargo clippy --all-targets --quiet -- -D warnings
-RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet --document-private-items
+step cargo clippy --all-targets "${features[@]}" --quiet -- -D warnings
+RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps "${features[@]}" --quiet --document-private-items
 
 # Tests print "skipped: NAME: reason" when something they need is not on this machine; without
 # --nocapture such lines of passing tests would be lost.
 printf '\n== cargo test\n'
 set +e
-cargo test --no-fail-fast -- --nocapture 2>&1 | tee "$log" | grep -vE '^(running 0 tests|)$'
+cargo test "${features[@]}" --no-fail-fast -- --nocapture 2>&1 | tee "$log" | grep -vE '^(running 0 tests|)$'
 status=${PIPESTATUS[0]}
 set -e
 

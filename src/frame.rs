@@ -110,6 +110,16 @@ pub struct Colour {
 }
 
 impl Colour {
+    /// H.273 TransferCharacteristics of SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG).
+    pub const PQ: u8 = 16;
+    /// See [`Colour::PQ`].
+    pub const HLG: u8 = 18;
+
+    /// Whether codes stand for high dynamic range.
+    pub fn is_hdr(self) -> bool {
+        matches!(self.transfer, Self::PQ | Self::HLG)
+    }
+
     /// Fills in what a file leaves open. A missing matrix is BT.709 from 720 rows up and BT.601
     /// below, as players assume; a missing range is limited.
     pub fn resolve(
@@ -122,6 +132,34 @@ impl Colour {
         let guess = if size.height >= 720 || size.width >= 1280 { Matrix::Bt709 } else { Matrix::Bt601 };
         Self { matrix: matrix.unwrap_or(guess), range: range.unwrap_or(Range::Limited), primaries, transfer }
     }
+}
+
+/// The display that an HDR video was mastered on (SMPTE ST 2086): chromaticities x and y, luminance in cd/m².
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+pub struct MasteringDisplay {
+    /// Red primary.
+    pub red: [f64; 2],
+    /// Green primary.
+    pub green: [f64; 2],
+    /// Blue primary.
+    pub blue: [f64; 2],
+    /// White point.
+    pub white: [f64; 2],
+    /// Brightest.
+    pub max_nits: f64,
+    /// Darkest.
+    pub min_nits: f64,
+}
+
+/// Static metadata of an HDR video.
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize)]
+pub struct Light {
+    /// The mastering display.
+    pub mastering: Option<MasteringDisplay>,
+    /// Brightest pixel, in cd/m² (CTA-861.3 MaxCLL).
+    pub max_cll: Option<u32>,
+    /// Brightest frame in the mean, in cd/m² (MaxFALL).
+    pub max_fall: Option<u32>,
 }
 
 /// One sample of a plane: `u8` for 8-bit video, `u16` (value in the low bits) for 9 to 16 bits.

@@ -1,4 +1,5 @@
-//! Stage clocks: how long each stage of a run was at work, and how many frames it did.
+//! Stage clocks: how long each stage of a run was at work, and how many frames it did. Gauges: how full the
+//! queues between stages were.
 //!
 //! A clock is shared by reference between threads; adding to it is one relaxed atomic. The sums
 //! say which stage limits a run: the one whose busy share is nearest to 1.
@@ -47,10 +48,48 @@ pub struct StageTime {
     pub items: u64,
 }
 
+/// How many frames wait in a queue, seen each time that one is asked for.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    looks: AtomicU64,
+    sum: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Gauge {
+    /// Notes that `depth` frames wait.
+    pub fn see(&self, depth: usize) {
+        let depth = depth as u64;
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(depth, Ordering::Relaxed);
+        self.most.fetch_max(depth, Ordering::Relaxed);
+    }
+
+    /// What was seen so far; `None` before the first look.
+    pub fn read(&self) -> Option<Depth> {
+        let looks = self.looks.load(Ordering::Relaxed);
+        let mean = self.sum.load(Ordering::Relaxed) as f64 / looks.max(1) as f64;
+        (looks > 0).then(|| Depth { mean, most: self.most.load(Ordering::Relaxed) })
+    }
+}
+
+/// What a [`Gauge`] has seen, in frames.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Depth {
+    /// Mean over the looks.
+    pub mean: f64,
+    /// Most at once.
+    pub most: u64,
+}
+
 /// The clocks of one file's way through a lane.
 #[derive(Debug, Default)]
 pub struct LaneClocks {
-    /// Waiting for the next decoded picture: what the decoder could not hide.
+    /// From a segment's beginning to its first decoded picture: source, buffers and decoder are made ready.
+    pub open: Clock,
+    /// Waiting for pictures ahead of a segment, which only carry the state of the network on.
+    pub warm_up: Clock,
+    /// Waiting for the next decoded picture of a segment: what the decoder could not hide.
     pub decode_wait: Clock,
     /// Small RGB tensor from the planes.
     pub sample: Clock,
@@ -66,12 +105,22 @@ pub struct LaneClocks {
     pub encode: Clock,
     /// Writing to the file.
     pub mux: Clock,
+    /// Taking the decoder down after a segment's last picture.
+    pub close: Clock,
+    /// Syncing a finished segment's file and noting it in the journal.
+    pub store: Clock,
+    /// Decoded pictures that wait to be matted, in one lane; seen where the decoder tells.
+    pub decoded: Gauge,
+    /// Composed frames that are not encoded yet, in one lane.
+    pub composed: Gauge,
 }
 
 impl LaneClocks {
     /// All clocks by name, in the order of the data flow.
     pub fn read(&self) -> Vec<(&'static str, StageTime)> {
         vec![
+            ("open", self.open.read()),
+            ("warm-up (wait)", self.warm_up.read()),
             ("decode (wait)", self.decode_wait.read()),
             ("sample", self.sample.read()),
             ("network", self.network.read()),
@@ -80,7 +129,15 @@ impl LaneClocks {
             ("device (wait)", self.device_wait.read()),
             ("encode", self.encode.read()),
             ("mux", self.mux.read()),
+            ("close", self.close.read()),
+            ("store", self.store.read()),
         ]
+    }
+
+    /// The queues that were looked at, by name, in the order of the data flow.
+    pub fn queues(&self) -> Vec<(&'static str, Depth)> {
+        let all = [("decoded", &self.decoded), ("composed", &self.composed)];
+        all.into_iter().filter_map(|(name, gauge)| Some((name, gauge.read()?))).collect()
     }
 
     /// What kept the lanes busy most, and its share of `lane_seconds`, the time of all lanes together; `None`
@@ -88,11 +145,13 @@ impl LaneClocks {
     pub fn limit(&self, lane_seconds: f64) -> Option<(&'static str, f64)> {
         let seconds = |clocks: &[&Clock]| clocks.iter().map(|clock| clock.read().busy_seconds).sum::<f64>();
         let candidates = [
+            ("setting up segments", seconds(&[&self.open, &self.close])),
+            ("warming up segments", seconds(&[&self.warm_up])),
             ("decoding", seconds(&[&self.decode_wait])),
             ("matting", seconds(&[&self.sample, &self.network, &self.compose])),
             ("the GPU", seconds(&[&self.device_wait])),
             ("encoding on the CPU", seconds(&[&self.encode])),
-            ("writing", seconds(&[&self.mux])),
+            ("writing", seconds(&[&self.mux, &self.store])),
         ];
         let (name, most) = candidates.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         (most > 0.0 && lane_seconds > 0.0).then(|| (name, (most / lane_seconds).min(1.0)))
@@ -111,6 +170,14 @@ mod tests {
         let read = clock.read();
         assert_eq!(read.items, 3);
         assert!(read.busy_seconds >= 1.5);
+    }
+
+    #[test]
+    fn a_gauge_tells_the_mean_and_the_most() {
+        let clocks = LaneClocks::default();
+        assert_eq!(clocks.queues(), []);
+        [0, 3, 3].into_iter().for_each(|depth| clocks.composed.see(depth));
+        assert_eq!(clocks.queues(), [("composed", Depth { mean: 2.0, most: 3 })]);
     }
 
     #[test]

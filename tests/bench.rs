@@ -75,6 +75,29 @@ fn drawn_pictures_go_through_every_stage_but_the_first_two() {
 }
 
 #[test]
+fn drawn_pictures_can_be_made_a_video_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = |codec: &str| {
+        let mut command = bench(folder.path());
+        command.args(["--synthetic", "256x128:40", "--codec", codec]);
+        command
+    };
+    let test = "drawn_pictures_can_be_made_a_video_first";
+    if support::has(test, "ffmpeg") {
+        for (codec, name) in [("vp9", "VP9"), ("h264", "H.264"), ("hevc10", "HEVC 10 bit")] {
+            let report = report(&mut drawn(codec));
+            assert_eq!(names(&report)[..2], ["demux", "decode"], "{codec}");
+            assert!(report["input"].as_str().unwrap().contains(name), "{}", report["input"]);
+            check(&report, 40);
+        }
+    }
+    let (result, stderr) = support::output(drawn("hevc").env("VRPIPE_FFMPEG", "/no/such/ffmpeg"));
+    assert_eq!(result.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("HEVC needs an ffmpeg") && stderr.contains("--codec vp9"), "{stderr}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
 fn a_clip_goes_through_every_stage_and_is_compared() {
     let test = "a_clip_goes_through_every_stage_and_is_compared";
     if !support::has(test, "ffmpeg") {

@@ -9,11 +9,18 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use vrpipe::frame::{Plane, Size};
+use vrpipe::layout::Packing;
 use vrpipe::pipeline::playback::{Frame, Playback};
+use vrpipe::vp9::Quality;
+use vrpipe::vp9::native::PairWriter;
+use vrpipe::vp9::native::pixels::Encoder;
+use vrpipe::webm::muxer;
 
 /// A point is good to ask for when the matte is at its limit in a square around it.
 fn flat_points(alpha: &vrpipe::frame::Plane<u8>, value: u8) -> Vec<[usize; 2]> {
@@ -95,25 +102,30 @@ fn answer(
     out.write_all(&body[from..to])
 }
 
-#[test]
-fn chromium_plays_the_output_with_its_alpha() {
-    let test = "chromium_plays_the_output_with_its_alpha";
-    let Some(clips) = support::clips(test) else { return };
-    let Some(chromium) = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))
-    else {
-        return support::skip(test, "no Chromium on this machine");
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let clip = folder.path().join("clip.webm");
+/// The name of a Chromium that runs; says that `test` is skipped when there is none.
+fn chromium(test: &str) -> Option<&'static str> {
+    let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(runs);
+    if found.is_none() {
+        support::skip(test, "no Chromium on this machine");
+    }
+    found
+}
+
+/// Mattes one of the clips.
+fn output(clips: &Path, folder: &Path) -> PathBuf {
+    let clip = folder.join("clip.webm");
     let mut run = support::vrpipe();
     run.arg("run").arg(clips.join("person_h264_aac_sbs.mp4")).arg("-o").arg(&clip).args(["--detail", "176"]);
     let (result, stderr) = support::output(&mut run);
     assert!(result.status.success(), "{stderr}");
+    clip
+}
 
-    // Where to look is read from our own decoder: flat squares of the matte at three moments.
-    let frames: Vec<Frame> = Playback::open(&clip).unwrap().map(Result::unwrap).collect();
+/// Plays a clip of 120 frames of 704x288 and compares flat squares of its matte at three moments with what our own
+/// decoder shows. `shown` is the size that the video must have.
+fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2], has_sound: bool) {
+    let frames: Vec<Frame> = Playback::open(clip).unwrap().map(Result::unwrap).collect();
     assert_eq!(frames.len(), 120);
     let moments = [(0, 0.0), (75, frames[75].pts_ms as f64 / 1000.0 + 0.005), (119, -1.0)];
     let mut ask = Vec::new();
@@ -135,7 +147,7 @@ fn chromium_plays_the_output_with_its_alpha() {
     let page = page.replace("SIZE", "[704, 288]").replace("ASK", &serde_json::to_string(&ask).unwrap());
     let files = HashMap::from([
         ("", ("text/html", page.into_bytes())),
-        ("clip.webm", ("video/webm", fs::read(&clip).unwrap())),
+        ("clip.webm", ("video/webm", fs::read(clip).unwrap())),
     ]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -146,7 +158,7 @@ fn chromium_plays_the_output_with_its_alpha() {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--autoplay-policy=no-user-gesture-required", "--mute-audio"])
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
         .arg(format!("http://{address}/"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -158,10 +170,12 @@ fn chromium_plays_the_output_with_its_alpha() {
     let answer: serde_json::Value = serde_json::from_str(&posted.expect("Chromium answers in time")).unwrap();
 
     assert!(answer.get("error").is_none(), "{answer}");
-    // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32.
-    assert_eq!(answer["size"], serde_json::json!([770, 288]));
+    assert_eq!(answer["size"], serde_json::json!(shown));
     let seconds = answer["duration"].as_f64().unwrap();
     assert!((seconds - 120.0 * 1001.0 / 30000.0).abs() < 0.05, "duration {seconds}");
+    // Bytes of Opus that were decoded of 4 s: the clip was played to the end above.
+    let sound = answer["soundBytes"].as_u64().unwrap();
+    assert!(if has_sound { sound > 4_000 } else { sound == 0 }, "{sound} bytes");
     for (moment, (clear, solid)) in want.into_iter().enumerate() {
         let pixels = answer["pixels"][moment].as_array().unwrap();
         assert_eq!(pixels.len(), clear + solid);
@@ -170,4 +184,78 @@ fn chromium_plays_the_output_with_its_alpha() {
             assert_eq!(pixel[3], expected, "moment {moment}, point {at}: {pixel} of {}", ask[moment]);
         }
     }
+}
+
+#[test]
+fn chromium_plays_the_output_with_its_alpha() {
+    let test = "chromium_plays_the_output_with_its_alpha";
+    let Some(clips) = support::clips(test) else { return };
+    let Some(chromium) = chromium(test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let clip = output(&clips, folder.path());
+    // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32.
+    plays(chromium, &clip, folder.path(), [770, 288], true);
+}
+
+/// The same pictures as our own encoder writes them: hidden key frames, packets of one byte, key points to seek to.
+#[test]
+fn chromium_plays_what_the_native_encoder_writes() {
+    let test = "chromium_plays_what_the_native_encoder_writes";
+    let Some(clips) = support::clips(test) else { return };
+    let Some(chromium) = chromium(test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let made = output(&clips, folder.path());
+    let clip = folder.path().join("native.webm");
+    encode_natively(&made, &clip);
+    plays(chromium, &clip, folder.path(), [704, 288], false);
+}
+
+/// Encodes the frames of `from` again, each 40th a key point.
+fn encode_natively(from: &Path, to: &Path) {
+    let playback = Playback::open(from).unwrap();
+    let (size, colour) = (playback.size(), playback.colour());
+    let levels = Quality::Fast.native_levels(None);
+    let tunings = levels.tunings();
+    let mut pixels = tunings.of(true).map(|tuning| Encoder::new(size, tuning));
+    let mut writer = PairWriter::new(size, colour, levels, 2).unwrap();
+    // That of one view: Chromium doubles it.
+    let display_size = Some(Size::new(size.width / 2, size.height));
+    let (packing, frame_duration_ns) = (Packing::SideBySide, None);
+    let (light, projection, alpha) = (None, None, true);
+    let video = muxer::VideoTrack {
+        size,
+        display_size,
+        colour,
+        light,
+        packing,
+        projection,
+        frame_duration_ns,
+        alpha,
+    };
+    let header = muxer::Header {
+        video,
+        expected_key_frames: 3,
+        title: None,
+        writing_app: "test".to_owned(),
+        tags: Vec::new(),
+        chapters: Vec::new(),
+    };
+    let mut file = muxer::Muxer::create(fs::File::create(to).unwrap(), &header).unwrap();
+    let everything = Plane::filled(Size::new(size.width.div_ceil(16), size.height.div_ceil(16)), 1u8);
+    let mut end_ms = 0;
+    for (number, frame) in playback.enumerate() {
+        let frame = frame.unwrap();
+        let key = number % 40 == 0;
+        let sources = [vec![&frame.colour.y, &frame.colour.u, &frame.colour.v], vec![&frame.alpha]];
+        let mut coded = Vec::new();
+        for ((encoder, source), tuning) in pixels.iter_mut().zip(sources).zip(tunings.of(key)) {
+            encoder.set_tuning(tuning);
+            coded.push(encoder.encode(&source, &everything, key));
+        }
+        let pair = writer.write(&[coded[0].coded(), coded[1].coded()], key, frame.pts_ms).unwrap();
+        let (pts_ms, alpha) = (frame.pts_ms, Some(&pair.alpha[..]));
+        file.write_frame(muxer::Frame { pts_ms, key, colour: &pair.colour, alpha }).unwrap();
+        end_ms = pts_ms + 33;
+    }
+    file.finish(end_ms).unwrap();
 }

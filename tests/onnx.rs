@@ -5,21 +5,37 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use vrpipe::rvm::onnx::{OnnxOptions, write_onnx};
+use vrpipe::rvm::onnx::{OnnxOptions, Precision, write_onnx};
 use vrpipe::rvm::{Refiner, StageSize, Variant, Weights, build_graph};
 use vrpipe::testing::shared;
 
 /// What the script exits with when a module is missing.
 const MISSING: i32 = 77;
 
+/// In 32 bits and in halfs.
 fn check(test: &str, weights: &Weights, golden: &Path, size: StageSize, batch: usize) {
+    for precision in [Precision::Single, Precision::Half] {
+        check_in(precision, test, weights, golden, size, batch);
+    }
+}
+
+fn check_in(
+    precision: Precision,
+    test: &str,
+    weights: &Weights,
+    golden: &Path,
+    size: StageSize,
+    batch: usize,
+) {
     let graph = build_graph(weights, size, false).expect("the size is in range");
-    let model = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.onnx"));
-    let bytes = write_onnx(&graph, OnnxOptions { batch, inner_outputs: true });
+    let name = if precision == Precision::Half { "half" } else { "single" };
+    let model = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{name}.onnx"));
+    let options = OnnxOptions { batch, inner_outputs: true, precision, ..OnnxOptions::default() };
+    let bytes = write_onnx(&graph, options);
     std::fs::write(&model, bytes).expect("the folder for test files is writable");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx_check.py");
     let python = std::env::var_os("VRPIPE_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-    let output = match Command::new(python).arg(script).arg(&model).arg(golden).output() {
+    let output = match Command::new(python).arg(script).arg(&model).arg(golden).arg(name).output() {
         Ok(output) => output,
         Err(error) => return eprintln!("skipped: {test}: python3: {error}"),
     };
@@ -27,7 +43,7 @@ fn check(test: &str, weights: &Weights, golden: &Path, size: StageSize, batch: u
     match output.status.code() {
         Some(0) => println!("{text}"),
         Some(MISSING) => eprintln!("skipped: {test}: {}", text.trim()),
-        _ => panic!("{test}:\n{text}{}", String::from_utf8_lossy(&output.stderr)),
+        _ => panic!("{test} {name}:\n{text}{}", String::from_utf8_lossy(&output.stderr)),
     }
 }
 
@@ -83,11 +99,17 @@ fn models_of_any_size_run() {
         (Variant::MobileNetV3, false, 1, 1),
         (Variant::MobileNetV3, false, 17, 90),
         (Variant::ResNet50, true, 5, 31),
+        (Variant::MobileNetV3, true, 64, 96),
+        (Variant::MobileNetV3, false, 288, 512),
+        (Variant::ResNet50, false, 45, 93),
     ] {
         let weights = Weights::synthetic(variant, Refiner::Fast);
         let graph = build_graph(&weights, StageSize { height, width }, ratio_is_one).unwrap();
         let model = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("any_size.onnx");
-        let options = OnnxOptions { batch: 2, inner_outputs: ratio_is_one };
+        // As TensorRT gets it, too.
+        let (precision, maps_channels_last) =
+            if width > 90 { (Precision::Half, true) } else { Default::default() };
+        let options = OnnxOptions { batch: 2, inner_outputs: ratio_is_one, precision, maps_channels_last };
         std::fs::write(&model, write_onnx(&graph, options)).unwrap();
         let output = match Command::new("python3").args(["-c", script]).arg(&model).output() {
             Ok(output) => output,

@@ -1,4 +1,5 @@
-//! Speed, size and quality of the presets, with the activity map and without, against ffmpeg's libvpx-vp9.
+//! Speed, size and quality of the presets, by libvpx with the activity map and without and by our own encoder,
+//! against ffmpeg's libvpx-vp9.
 //!
 //! `cargo bench --bench presets -- person CARPHONE.mp4 MODEL | busy BUNNY.mp4 [--frames 60] [--keep FILE]
 //! [--only LABEL]`: makes composites of the clip (needs ffmpeg; `--keep` stores them for the next time),
@@ -8,6 +9,7 @@
 mod foreign;
 mod frames;
 mod measure;
+mod native;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,6 +126,12 @@ fn main() -> anyhow::Result<()> {
             if wanted(serde_json::to_value(quality)?.as_str().unwrap_or("")) && (map || only.is_none()) {
                 report(&clip, &scene, &ours(&clip, quality, map)?)?;
             }
+        }
+    }
+    for quality in [Quality::Fast, Quality::Balanced, Quality::Best] {
+        let name = format!("native, {}", serde_json::to_value(quality)?.as_str().unwrap_or(""));
+        if wanted(&name) {
+            report(&clip, &scene, &native::encode(&clip, quality)?)?;
         }
     }
     for (label, options) in foreign::SETTINGS {

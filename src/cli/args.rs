@@ -1,10 +1,14 @@
 //! The command line as types. Parsing has no side effects; each command resolves its own.
 #![forbid(unsafe_code)]
 
-use crate::pipeline::DeviceChoice;
+use crate::pipeline::{DeviceChoice, EncoderChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::bench_args::BenchArgs;
+pub use super::engine_args::{DoctorArgs, EngineArgs, EngineBuildArgs, EngineCommand};
+use super::part_args::PartArgs;
+use super::shape_args::{LayoutArg, ProjectionArg, ShapeArgs, parse_projection};
+use super::touch_args::TouchArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +41,11 @@ pub enum Command {
     /// Weights of the matting network
     #[command(subcommand)]
     Model(ModelCommand),
+    /// TensorRT engines: build them ahead of a run, list and check them
+    #[command(subcommand)]
+    Engine(EngineCommand),
+    /// Say whether a run would work on this machine, and what to do if not
+    Doctor(DoctorArgs),
 }
 
 /// Options of `plan`.
@@ -77,6 +86,9 @@ pub struct RunArgs {
     /// Where the work is done: all GPUs that work, else the CPU; or some of them
     #[arg(long, value_name = "auto|cpu|cuda:N[,N]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Engine.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Length of the segments that a video is cut into, in seconds; off: one piece, which cannot be resumed
     #[arg(long, value_name = "SECONDS|off", default_value = "8", value_parser = parse_segment)]
     pub segment: Segment,
@@ -107,12 +119,21 @@ pub struct RunArgs {
     /// Scale from an eye to what the network sees, instead of --detail
     #[arg(long, value_name = "0..1", conflicts_with = "detail", value_parser = parse_ratio)]
     pub ratio: Option<f64>,
-    /// Where the eyes lie in a frame
-    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
-    pub layout: LayoutArg,
+    /// The shape of the picture.
+    #[command(flatten)]
+    pub shape: ShapeArgs,
+    /// Changes to the matte.
+    #[command(flatten)]
+    pub touch: TouchArgs,
+    /// The part that is done.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Speed against size and fidelity
     #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
     pub quality: QualityArg,
+    /// What encodes: libvpx on the CPU; native, pixels on the GPU; auto is native for --quality fast on a GPU
+    #[arg(long, value_enum, default_value_t = EncoderArg::Auto)]
+    pub encoder: EncoderArg,
     /// Constant-quality level of the colour stream, 0 (best) to 63; the preset's if not given
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub crf: Option<u8>,
@@ -179,19 +200,6 @@ pub enum MatteArg {
     Chroma,
 }
 
-/// Layouts that can be asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum LayoutArg {
-    /// From the container, then the file name, else mono
-    Auto,
-    /// One view
-    Mono,
-    /// Side by side
-    Sbs,
-    /// Top and bottom
-    Tb,
-}
-
 /// What may become of the sound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum AudioArg {
@@ -201,6 +209,27 @@ pub enum AudioArg {
     Copy,
     /// No sound
     None,
+}
+
+/// Encoders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum EncoderArg {
+    /// native where speed is asked for and a GPU is there
+    Auto,
+    /// libvpx
+    Libvpx,
+    /// This program's own, on a GPU
+    Native,
+}
+
+impl From<EncoderArg> for EncoderChoice {
+    fn from(encoder: EncoderArg) -> Self {
+        match encoder {
+            EncoderArg::Auto => Self::Auto,
+            EncoderArg::Libvpx => Self::Libvpx,
+            EncoderArg::Native => Self::Native,
+        }
+    }
 }
 
 /// Encoder presets.
@@ -237,6 +266,12 @@ pub struct ProbeArgs {
     /// The device that the way of decoding is told for
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Where the eyes lie in a frame, as with `run`
+    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
+    pub layout: LayoutArg,
+    /// How directions lie in an eye, as with `run`
+    #[arg(long, value_name = "PROJECTION", default_value = "auto", value_parser = parse_projection)]
+    pub projection: ProjectionArg,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,

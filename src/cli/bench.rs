@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::args::BenchArgs;
+use super::bench_args::Drawn;
 use super::{interrupt, run, say};
 use crate::pipeline::bench::{BenchOptions, BenchReport, Comparison, Subject, bench, compare, page, table};
 use crate::pipeline::{Error, PendingFile};
@@ -16,7 +17,9 @@ pub(super) fn run_bench(args: &BenchArgs) -> anyhow::Result<u8> {
     let settings = run::bench_settings(args)?;
     let subject = match (&args.input, args.synthetic) {
         (Some(path), _) => Subject::File(path.clone()),
-        (None, Some(drawn)) => Subject::Drawn { size: drawn.size, frames: drawn.frames },
+        (None, Some(Drawn { size, frames })) => {
+            Subject::Drawn { size, frames, codec: args.codec.map(Into::into) }
+        }
         (None, None) => return Err(Error::Usage("an input or --synthetic is needed".into()).into()),
     };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.threads);

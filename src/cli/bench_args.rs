@@ -1,9 +1,11 @@
 //! The options of `bench`.
 #![forbid(unsafe_code)]
 
-use super::args::{LayoutArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::args::{EncoderArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::shape_args::LayoutArg;
 use crate::frame::Size;
 use crate::pipeline::DeviceChoice;
+use crate::pipeline::bench::DrawnCodec;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -16,9 +18,12 @@ pub struct BenchArgs {
     /// The video to measure with; the whole of it is run, so a clip of some seconds is best
     #[arg(value_name = "INPUT", required_unless_present = "synthetic", conflicts_with = "synthetic")]
     pub input: Option<PathBuf>,
-    /// Drawn pictures instead of a video: nothing is demuxed or decoded
+    /// Drawn pictures instead of a video: nothing is demuxed or decoded, unless --codec makes them a video
     #[arg(long, value_name = "WxH[:FRAMES]", value_parser = parse_drawn)]
     pub synthetic: Option<Drawn>,
+    /// What the drawn pictures are encoded with first: VP9 by this program, the others by ffmpeg
+    #[arg(long, value_enum, requires = "synthetic")]
+    pub codec: Option<CodecArg>,
     /// Weights made up for the network called --model: no download is needed
     #[arg(long)]
     pub synthetic_weights: bool,
@@ -52,6 +57,9 @@ pub struct BenchArgs {
     /// Speed against size and fidelity
     #[arg(long, value_enum, default_value_t = QualityArg::Balanced)]
     pub quality: QualityArg,
+    /// What encodes
+    #[arg(long, value_enum, default_value_t = EncoderArg::Auto)]
+    pub encoder: EncoderArg,
     /// Constant-quality level of the colour stream
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub crf: Option<u8>,
@@ -67,6 +75,33 @@ pub struct BenchArgs {
     /// Where files are written while measuring; the system's folder for such if not given
     #[arg(long, value_name = "DIR")]
     pub temp_dir: Option<PathBuf>,
+}
+
+/// Codecs of a drawn video.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CodecArg {
+    /// H.264, 8 bit
+    H264,
+    /// HEVC, 8 bit
+    Hevc,
+    /// HEVC, 10 bit
+    Hevc10,
+    /// VP9, 8 bit
+    Vp9,
+    /// AV1, 8 bit
+    Av1,
+}
+
+impl From<CodecArg> for DrawnCodec {
+    fn from(codec: CodecArg) -> Self {
+        match codec {
+            CodecArg::H264 => Self::H264,
+            CodecArg::Hevc => Self::Hevc,
+            CodecArg::Hevc10 => Self::Hevc10,
+            CodecArg::Vp9 => Self::Vp9,
+            CodecArg::Av1 => Self::Av1,
+        }
+    }
 }
 
 /// What is drawn.

@@ -5,13 +5,19 @@
 mod args;
 mod bench;
 mod bench_args;
+mod doctor;
+mod engine;
+mod engine_args;
 mod interrupt;
 mod model;
+mod part_args;
 mod plan;
 mod probe;
 mod progress;
 mod run;
+mod shape_args;
 mod sheet;
+mod touch_args;
 mod verify;
 
 use crate::pipeline;
@@ -40,6 +46,8 @@ pub fn main() -> u8 {
         Command::Sheet(args) => sheet::sheet(&args),
         Command::Bench(args) => bench::run_bench(&args),
         Command::Model(command) => model::model(&command),
+        Command::Engine(command) => engine::engine(&command),
+        Command::Doctor(args) => doctor::doctor(&args),
     };
     match result {
         Ok(code) => code,

@@ -3,7 +3,8 @@
 
 use super::args::ProbeArgs;
 use super::say;
-use crate::frame::Range;
+use super::shape_args::choice;
+use crate::frame::{Colour, Range};
 use crate::media::{self, Source};
 use crate::pipeline::{Error, decode_path, software_decoder};
 use serde_json::json;
@@ -13,7 +14,7 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
     let source = Source::open(&args.file).map_err(open)?;
     let info = source.info();
     let video = &info.video;
-    let layout = media::choose_layout(video.packing.as_ref(), &args.file, None);
+    let layout = media::choose_layout(video, &args.file, &choice(args.layout, &args.projection));
     let way = decode_path(&args.device, video)?;
     let (decoder, reason) = software_decoder(video.codec);
     if args.json {
@@ -45,20 +46,38 @@ pub(super) fn probe(args: &ProbeArgs) -> anyhow::Result<u8> {
             video.frame_count.map_or(String::new(), |n| format!(", {n} frames")),
         ),
         format!(
-            "  colour     {:?}, {} range{}",
+            "  colour     {:?}, {} range{}{}",
             video.colour.matrix,
             if video.colour.range == Range::Full { "full" } else { "limited" },
+            match video.colour.transfer {
+                Colour::PQ => ", HDR (PQ)",
+                Colour::HLG => ", HDR (HLG)",
+                _ => "",
+            },
             if video.declared_colour.matrix.is_some() { "" } else { " (matrix not stated: by size)" },
         ),
-        format!("  layout     {} ({})", layout.packing, layout.detail),
+        format!("  layout     {} ({})", layout.packing, layout.packing_basis),
+        format!("  projection {} ({})", layout.projection, layout.projection_basis),
         format!("  decoder    {} {}", way.decoder, way.reason),
         format!("             without a GPU: {decoder} ({reason})"),
     ];
+    if !layout.pose.is_level() {
+        lines.push(format!("  pose       {}", layout.pose));
+    }
+    if video.rotation_degrees != 0 {
+        lines.push(format!("  rotation   {} degrees clockwise for display", video.rotation_degrees));
+    }
     for track in &info.audio {
         lines
             .push(format!("  sound      {}, {} channels, {} Hz", track.codec, track.channels, track.rate_hz));
     }
-    lines.extend(video.notes.iter().map(|note| format!("  note       {note}")));
+    for chapter in &info.chapters {
+        lines.push(format!("  chapter    {:.3} s {}", chapter.start_ns as f64 / 1e9, chapter.title));
+    }
+    for (name, value) in &info.tags {
+        lines.push(format!("  tag        {name}: {value}"));
+    }
+    lines.extend(video.notes.iter().chain(&layout.notes()).map(|note| format!("  note       {note}")));
     say(&lines.join("\n"));
     Ok(0)
 }

@@ -116,6 +116,7 @@ fn lines(event: Event<'_>) -> Vec<String> {
             vec![format!("  failed: {error}")]
         }
         Event::Memory { report } => vec![report.sentence()],
+        Event::Note { text } => vec![text.to_owned()],
     }
 }
 
@@ -234,6 +235,7 @@ impl Observer for Json {
             Event::Finished { report } => json!({ "event": "done", "report": report }),
             Event::Failed { report } => json!({ "event": "failed", "report": report }),
             Event::Memory { report } => json!({ "event": "memory", "report": report }),
+            Event::Note { text } => json!({ "event": "note", "text": text }),
         };
         let mut out = std::io::stdout().lock();
         // See `Plain`: a reader that went away must not end the run.

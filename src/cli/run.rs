@@ -1,13 +1,14 @@
 //! `vrpipe run`: options to settings, then the batch.
 #![forbid(unsafe_code)]
 
-use super::args::{AudioArg, BenchArgs, LayoutArg, MatteArg, QualityArg, RunArgs};
+use super::args::{AudioArg, BenchArgs, MatteArg, QualityArg, RunArgs};
 use super::{interrupt, progress};
 use crate::kernels::key::KeyColour;
-use crate::layout::Packing;
+use crate::lane::Touch;
+use crate::layout::LayoutChoice;
 use crate::pipeline::{
-    Destination, Detail, Error, Job, MatteChoice, PendingFile, RunReport, Settings, assign_outputs,
-    find_inputs, run_batch,
+    Destination, Detail, EngineSettings, Error, HdrChoice, Job, MatteChoice, Part, PendingFile, RunReport,
+    Settings, assign_outputs, find_inputs, run_batch,
 };
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -44,11 +45,11 @@ pub(super) fn resolve(args: &RunArgs) -> Result<(Settings, Vec<Job>), Error> {
     let settings = settings(args)?;
     let destination = match (&args.destination.output, &args.destination.out_dir) {
         (Some(file), _) => Destination::File(file.clone()),
-        (None, Some(folder)) => Destination::Folder(folder.clone()),
+        (None, Some(folder)) => Destination::Folder(folder.clone(), args.shape.names.into()),
         (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into())),
     };
     let inputs = find_inputs(&args.inputs, args.destination.out_dir.as_deref())?;
-    let jobs = assign_outputs(&inputs, &destination)?;
+    let jobs = assign_outputs(&inputs, &destination, &settings.layout)?;
     Ok((settings, jobs))
 }
 
@@ -57,8 +58,16 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
     Ok(Settings {
         matte: matte(args.matte, network, &args.key_colour)?,
         device: args.device.clone(),
-        packing: packing(args.layout),
+        layout: args.shape.choice(),
+        part: args.part.part(),
+        hdr: args.shape.hdr.into(),
+        touch: args.touch.touch(),
+        engine: EngineSettings {
+            choice: args.engine.engine.into(),
+            tensorrt_lib: args.engine.tensorrt_lib.clone(),
+        },
         quality: quality(args.quality),
+        encoder: args.encoder.into(),
         crf: args.crf,
         audio: match args.audio {
             AudioArg::Auto => AudioChoice::Auto,
@@ -81,8 +90,13 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
     Ok(Settings {
         matte: matte(args.matte, (&args.model, Detail::Pixels(args.detail)), "auto")?,
         device: args.device.clone(),
-        packing: packing(args.layout),
+        layout: LayoutChoice { packing: args.layout.packing(), projection: None },
+        part: Part::default(),
+        hdr: HdrChoice::Map,
+        touch: Touch::default(),
+        engine: EngineSettings::default(),
         quality: quality(args.quality),
+        encoder: args.encoder.into(),
         crf: args.crf,
         audio: AudioChoice::None,
         threads: threads(args.threads),
@@ -106,15 +120,6 @@ fn matte(how: MatteArg, (model, detail): (&str, Detail), key_colour: &str) -> Re
             },
         },
     })
-}
-
-fn packing(layout: LayoutArg) -> Option<Packing> {
-    match layout {
-        LayoutArg::Auto => None,
-        LayoutArg::Mono => Some(Packing::Mono),
-        LayoutArg::Sbs => Some(Packing::SideBySide),
-        LayoutArg::Tb => Some(Packing::TopBottom),
-    }
 }
 
 fn quality(quality: QualityArg) -> Quality {

@@ -4,6 +4,7 @@
 //! working memory and the recurrent state; a caller owns the frames and the coefficients.
 #![forbid(unsafe_code)]
 
+use crate::gpu::Stream;
 use crate::rvm::StageSize;
 use crate::tensor::{Coefficients, Tensor};
 
@@ -39,6 +40,21 @@ pub trait Engine: Send {
     fn set_state(&mut self, state: &[Tensor; 4]) -> Result<(), Error>;
 }
 
+/// An engine whose input and results lie in the memory of a GPU.
+pub trait DeviceEngine: Engine {
+    /// Address of the input, `[eyes, 3, h, w]` floats in `[0, 1]`, to be written before a step.
+    fn src_address(&self) -> u64;
+
+    /// Addresses of A and b, each `[eyes, h, w, 4]` floats, valid after a step until the next.
+    fn coefficient_addresses(&self) -> (u64, u64);
+
+    /// Enqueues one step and returns at once; `stream` is ordered with all else that uses the engine.
+    ///
+    /// # Errors
+    /// When the driver or the engine's library refuses.
+    fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error>;
+}
+
 /// What can go wrong when an engine is built or runs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,4 +79,7 @@ pub enum Error {
     /// The GPU failed, or there is none.
     #[error(transparent)]
     Gpu(#[from] crate::gpu::Error),
+    /// TensorRT failed, or cannot be used.
+    #[error(transparent)]
+    TensorRt(#[from] super::tensorrt::Error),
 }

@@ -56,6 +56,19 @@ impl Device {
         Ok(check("cuDeviceGetCount", result::device::get_count())?.max(0) as usize)
     }
 
+    /// Newest CUDA version that the driver runs: 1000 * major + 10 * minor.
+    ///
+    /// # Errors
+    /// [`Error::NoDriver`] where there is no driver, [`Error::Cuda`] when it does not tell.
+    pub fn driver_cuda() -> Result<i32, Error> {
+        Self::count()?;
+        let mut version = 0;
+        // SAFETY: the library is there (`count`), and writes one int to a place of ours.
+        let answer = unsafe { sys::cuDriverGetVersion(&mut version) };
+        check("cuDriverGetVersion", answer.result())?;
+        Ok(version)
+    }
+
     /// Opens device `ordinal` and loads the kernels. Costs a few hundred milliseconds the first time.
     ///
     /// # Errors
@@ -106,6 +119,12 @@ impl Device {
     /// stream captures, and spoils the capture (seen when several lanes are set up at once).
     pub(super) fn apart_from_captures(&self) -> MutexGuard<'_, ()> {
         CAPTURES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds captures off for as long as the guard lives, for libraries that take memory or wait by themselves.
+    /// Nothing that captures or takes memory through this module may be called meanwhile on the same thread.
+    pub fn while_nothing_captures(&self) -> MutexGuard<'_, ()> {
+        self.apart_from_captures()
     }
 
     /// The context, for libraries that share it.

@@ -15,6 +15,7 @@ use super::{Charge, Device, Error, Part, Stream};
 pub trait Plain: Copy + Send + Sync + 'static {}
 impl Plain for u8 {}
 impl Plain for u16 {}
+impl Plain for i16 {}
 impl Plain for u32 {}
 impl Plain for f32 {}
 impl Plain for half::f16 {}
@@ -160,6 +161,28 @@ impl DeviceBuffer {
         self.check_size("download", size_of_val::<[T]>(data))?;
         // SAFETY: as for `upload`.
         let answer = unsafe { result::memcpy_dtoh_async(&mut data[..], self.address, stream.raw()) };
+        check("cuMemcpyDtoHAsync", answer)
+    }
+
+    /// Enqueues a copy of elements `range` of the buffer to the same elements of `data`.
+    ///
+    /// # Errors
+    /// When the buffer or `data` ends before the range, or the driver fails.
+    pub fn download_part<T: Plain>(
+        &self,
+        stream: &Stream,
+        data: &mut PinnedBuffer<T>,
+        range: std::ops::Range<usize>,
+    ) -> Result<(), Error> {
+        let (start, have) = (range.start * size_of::<T>(), data.len() * size_of::<T>());
+        self.check_size("download", range.end.saturating_mul(size_of::<T>()))?;
+        let need = range.end.saturating_mul(size_of::<T>());
+        let part = data.get_mut(range).ok_or(Error::Size { what: "download to", need, have })?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: both ends were checked; the rest as for `upload`.
+        let answer = unsafe { result::memcpy_dtoh_async(part, self.address + start as u64, stream.raw()) };
         check("cuMemcpyDtoHAsync", answer)
     }
 

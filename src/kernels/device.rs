@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::frame::{Colour, Composite, Plane, Rect, Size};
+use crate::frame::{Colour, Composite, Plane, Rect, Size, Yuv420};
 use crate::gpu::{self, Device, DeviceBuffer, Stream};
 
 /// `vrp::Picture` of `kernels/picture.cuh`.
@@ -175,7 +175,7 @@ impl DeviceComposite {
     }
 
     /// As [`Self::new`], with another pitch for each width and `gap` bytes before each plane.
-    pub(super) fn padded(
+    pub(crate) fn padded(
         device: &Arc<Device>,
         size: Size,
         pitch: impl Fn(usize) -> usize,
@@ -204,6 +204,27 @@ impl DeviceComposite {
 
     pub(super) fn address(&self, plane: usize) -> u64 {
         self.buffer.address() + self.planes[plane].offset as u64
+    }
+
+    /// Uploads all planes and waits; for tests and tools. Bytes between rows are left alone.
+    ///
+    /// # Errors
+    /// When the driver fails.
+    ///
+    /// # Panics
+    /// When `frame` has another size.
+    pub fn upload(&mut self, stream: &Stream, frame: &Composite) -> Result<(), gpu::Error> {
+        let mut bytes = vec![0u8; self.buffer.len_bytes()];
+        self.buffer.download_sync(stream, &mut bytes)?;
+        let Yuv420 { y, u, v } = &frame.colour;
+        for (layout, from) in self.planes.into_iter().zip([y, u, v, &frame.alpha, &frame.activity]) {
+            assert_eq!(layout.size, from.size, "a frame of another size");
+            for row in 0..layout.size.height {
+                bytes[layout.offset + row * layout.pitch..][..layout.size.width]
+                    .copy_from_slice(from.row(row));
+            }
+        }
+        self.buffer.upload_sync(stream, &bytes)
     }
 
     /// Downloads all planes and waits; for tests and tools.

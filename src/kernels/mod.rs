@@ -15,6 +15,7 @@ pub mod colour;
 pub mod compose;
 pub mod device;
 mod error;
+pub mod hdr;
 pub mod key;
 pub mod sample;
 

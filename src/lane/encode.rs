@@ -1,10 +1,10 @@
 //! The encode thread of a lane, and the ring of frames between it and the thread that mattes:
-//! composed frames in, encoded frames to the sink, frames back.
+//! frames in, encoded frames to the sink, frames back. What encodes them is a [`Coder`].
 #![forbid(unsafe_code)]
 
 use super::Error;
 use crate::frame::Composite;
-use crate::telemetry::LaneClocks;
+use crate::telemetry::{Clock, LaneClocks};
 use crate::vp9::{EncodedPair, Pair, PairSource, QUEUE_FRAMES};
 use crate::webm::muxer;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -29,6 +29,62 @@ pub(super) trait Finished: PairSource {
 impl Finished for Composite {
     fn wait(&self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// Turns frames into packets, on the encode thread.
+pub(super) trait Coder<F>: Send {
+    /// Takes a frame, waits for it, encodes it; gives `spent` the frames that are no longer of use.
+    fn encode(
+        &mut self,
+        frame: F,
+        pts: i64,
+        clocks: &LaneClocks,
+        spent: &mut dyn FnMut(F),
+    ) -> Result<Vec<EncodedPair>, Error>;
+
+    /// What is still to come after the last frame.
+    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error>;
+}
+
+/// libvpx's two encoders.
+pub(super) struct PairCoder<F> {
+    pair: Pair,
+    /// What the pair may still be reading.
+    held: Vec<Arc<F>>,
+}
+
+impl<F> PairCoder<F> {
+    pub(super) fn new(pair: Pair) -> Self {
+        Self { pair, held: Vec::with_capacity(FRAMES) }
+    }
+}
+
+impl<F: Finished> Coder<F> for PairCoder<F> {
+    fn encode(
+        &mut self,
+        frame: F,
+        pts: i64,
+        clocks: &LaneClocks,
+        spent: &mut dyn FnMut(F),
+    ) -> Result<Vec<EncodedPair>, Error> {
+        clocks.device_wait.time(|| frame.wait())?;
+        let frame = Arc::new(frame);
+        self.held.push(Arc::clone(&frame));
+        let done = clocks.encode.time(|| self.pair.encode(frame, pts, false))?;
+        for frame in std::mem::take(&mut self.held) {
+            match Arc::try_unwrap(frame) {
+                Ok(frame) => spent(frame),
+                Err(busy) => self.held.push(busy),
+            }
+        }
+        Ok(done)
+    }
+
+    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error> {
+        let last = self.pair.finish()?;
+        self.held.into_iter().filter_map(Arc::into_inner).for_each(spent);
+        Ok(last)
     }
 }
 
@@ -77,6 +133,15 @@ impl Span {
     }
 }
 
+/// The clock of a wait for the picture after `done` others: the first waits for the decoder to start.
+pub(super) fn waiting_for(clocks: &LaneClocks, done: u64, part: Part) -> &Clock {
+    match part {
+        _ if done == 0 => &clocks.open,
+        Part::Ahead | Part::WarmUp => &clocks.warm_up,
+        Part::Shown | Part::Behind => &clocks.decode_wait,
+    }
+}
+
 /// What a lane has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -94,11 +159,14 @@ pub struct Totals {
 pub(super) struct Ring<F> {
     free: Receiver<F>,
     full: Sender<Work<F>>,
+    /// Frames that go round.
+    count: usize,
 }
 
 impl<F> Ring<F> {
     /// A frame to fill; `None` when the encode thread is gone, which then knows why.
     pub(super) fn take(&self, clocks: &LaneClocks) -> Option<F> {
+        clocks.composed.see(self.count.saturating_sub(self.free.len()));
         clocks.encode_wait.time(|| self.free.recv()).ok()
     }
 
@@ -121,8 +189,8 @@ pub(super) enum Step {
 ///
 /// # Errors
 /// The first failure of either side; a failure to matte comes before one to encode.
-pub(super) fn run_beside<F: Finished>(
-    pair: Pair,
+pub(super) fn run_beside<F: Send>(
+    coder: impl Coder<F>,
     frames: &mut Vec<F>,
     clocks: &LaneClocks,
     cancel: &AtomicBool,
@@ -130,14 +198,18 @@ pub(super) fn run_beside<F: Finished>(
     mut step: impl FnMut(&Ring<F>, u64) -> Result<Step, Error>,
 ) -> Result<Totals, Error> {
     let (full, work) = bounded::<Work<F>>(1);
-    let (spent, free) = bounded::<F>(frames.len());
+    let count = frames.len();
+    let (spent, free) = bounded::<F>(count);
     for frame in frames.drain(..) {
         spent.send(frame).map_err(|_| Error::ThreadLost)?;
     }
     std::thread::scope(|scope| {
-        let encoder = scope.spawn(move || encode(pair, &work, &spent, sink, clocks));
+        let encoder = std::thread::Builder::new()
+            .name("vrpipe-encode".to_owned())
+            .spawn_scoped(scope, move || encode(coder, &work, &spent, sink, clocks))
+            .map_err(Error::Thread)?;
         let back = free.clone();
-        let ring = Ring { free, full };
+        let ring = Ring { free, full, count };
         let mut done = 0;
         let matted = loop {
             match step(&ring, done) {
@@ -158,39 +230,25 @@ pub(super) fn run_beside<F: Finished>(
 }
 
 /// Encodes until the queue is closed.
-fn encode<F: Finished>(
-    mut pair: Pair,
+fn encode<F>(
+    mut coder: impl Coder<F>,
     work: &Receiver<Work<F>>,
     spent: &Sender<F>,
     sink: &mut Sink<'_>,
     clocks: &LaneClocks,
 ) -> Result<Totals, Error> {
     let mut totals = Totals::default();
-    // What the pair may still be reading.
-    let mut held: Vec<Arc<F>> = Vec::with_capacity(FRAMES);
+    // The other end is gone when matting has failed; what was composed before is still encoded.
+    let mut back = |frame| drop(spent.send(frame));
     for Work { pts, frame } in work {
-        clocks.device_wait.time(|| frame.wait())?;
-        let frame = Arc::new(frame);
-        held.push(Arc::clone(&frame));
-        let done = clocks.encode.time(|| pair.encode(frame, pts, false))?;
+        let done = coder.encode(frame, pts, clocks, &mut back)?;
         totals.frames += 1;
         totals.last_pts = Some(pts);
-        for frame in std::mem::take(&mut held) {
-            match Arc::try_unwrap(frame) {
-                // The other end is gone when matting has failed; what was composed before is
-                // still encoded.
-                Ok(frame) => drop(spent.send(frame)),
-                Err(busy) => held.push(busy),
-            }
-        }
         for encoded in done {
             clocks.mux.time(|| sink(encoded))?;
         }
     }
-    let last = pair.finish()?;
-    // Nothing else holds them now; the other end keeps its side of the queue until this thread is done.
-    held.into_iter().filter_map(Arc::into_inner).for_each(|frame| drop(spent.send(frame)));
-    for encoded in last {
+    for encoded in coder.finish(&mut back)? {
         clocks.mux.time(|| sink(encoded))?;
     }
     Ok(totals)

@@ -54,9 +54,18 @@ pub enum Error {
     /// The muxer or the file below it fails.
     #[error("writing failed")]
     Mux(#[from] webm::muxer::Error),
+    /// The encode thread could not be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The encode thread ended without a word.
     #[error("the encode thread ended without a word; please report this")]
     ThreadLost,
+    /// More detail in a frame than the GPU's encoder has room for.
+    #[error("a frame has more detail than the native encoder has room for")]
+    TooMuchDetail,
+    /// The native encoder was given a frame that cannot be.
+    #[error("native encoder")]
+    Bits(#[from] vp9::native::bits::Error),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

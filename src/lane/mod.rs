@@ -12,10 +12,13 @@
 //! fixed number of frames whatever the length of the video.
 
 mod cpu;
+mod cuts;
 mod encode;
 mod error;
 mod gpu;
 mod matte;
+mod touch;
+mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -23,5 +26,9 @@ mod tests;
 pub use cpu::CpuLane;
 pub use encode::{Span, Totals};
 pub use error::Error;
-pub use gpu::{GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame};
+pub use gpu::{
+    CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
+};
 pub use matte::Matte;
+pub use touch::Touch;
+pub use wrap::margin;

@@ -4,6 +4,7 @@
 use super::{CpuLane, Error, Matte, Span, Totals};
 use crate::frame::{Colour, Composite, Matrix, Picture, Range, Rect, Samples, Size, Yuv420};
 use crate::kernels::key::{ChromaKey, KeyColour, KeyParameters};
+use crate::layout::Edge;
 use crate::software::{self, Decoder, Tally};
 use crate::telemetry::LaneClocks;
 use crate::vp9::{self, EncodedPair, Pair, PairConfig, Quality};
@@ -78,7 +79,7 @@ impl Around {
         Self {
             clocks: LaneClocks::default(),
             cancel: AtomicBool::new(false),
-            matte: Matte::Key(key),
+            matte: Matte::key(key, Edge::Plain),
             frames: Vec::new(),
         }
     }

@@ -4,8 +4,8 @@
 //! file states and what is assumed are kept apart ([`DeclaredColour`] against [`Colour`]).
 #![forbid(unsafe_code)]
 
-use crate::frame::{Colour, Matrix, Range, Size};
-use crate::layout::Packing;
+use crate::frame::{Colour, Light, Matrix, Range, Size};
+use crate::layout::Statements;
 use crate::packet::Codec;
 use crate::units::{Rational, TimeBase};
 
@@ -177,14 +177,36 @@ pub struct VideoTrack {
     pub colour: Colour,
     /// Colour as stated by container or bitstream.
     pub declared_colour: DeclaredColour,
-    /// Frame packing stated by the container, with the very box or element and its value.
-    pub packing: Option<(Packing, String)>,
+    /// Static HDR metadata stated by the container.
+    pub light: Option<Light>,
+    /// Frame packing and projection stated by the container, with the very box or element and its value.
+    pub layout: Statements,
     /// Clockwise turn for display, in degrees: 0, 90, 180 or 270.
     pub rotation_degrees: u16,
     /// Width of a pixel over its height, where the container states it.
     pub pixel_aspect: Option<Rational>,
     /// Things found that a person should know of, such as a stereo form that is not processed.
     pub notes: Vec<String>,
+}
+
+impl VideoTrack {
+    /// Whether [`VideoTrack::colour`] was set to standard range although the file's is high: pictures are to be
+    /// mapped.
+    pub fn is_mapped_to_sdr(&self) -> bool {
+        let stated = self.declared_colour.transfer;
+        matches!(stated, Some(Colour::PQ | Colour::HLG)) && !self.colour.is_hdr()
+    }
+}
+
+/// A chapter.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Chapter {
+    /// Where it begins, on the timeline of the file.
+    pub start_ns: i64,
+    /// Where it ends, where that is stated.
+    pub end_ns: Option<i64>,
+    /// Its title, which may be empty.
+    pub title: String,
 }
 
 /// What probing found.
@@ -202,4 +224,8 @@ pub struct Info {
     pub audio: Vec<AudioTrack>,
     /// Video tracks besides [`Info::video`], and tracks of other kinds.
     pub other_tracks: usize,
+    /// Chapters, in file order.
+    pub chapters: Vec<Chapter>,
+    /// Tags of the whole file, with the names that Matroska has for them.
+    pub tags: Vec<(String, String)>,
 }

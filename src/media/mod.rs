@@ -22,6 +22,7 @@ mod layout;
 mod matroska;
 mod mp4;
 mod source;
+mod spherical;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,6 @@ pub use audio_source::{AudioSource, AudioTiming};
 pub use bitstream::{AnnexB, config_obus};
 pub use error::Error;
 pub use index::{Index, IndexedPacket, SeekPoint};
-pub use info::{Chroma, Container, DeclaredColour, Info, VideoTrack};
+pub use info::{Chapter, Chroma, Container, DeclaredColour, Info, VideoTrack};
 pub use layout::choose_layout;
 pub use source::Source;

@@ -5,15 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::frame::Size;
-use crate::layout::{Layout, Packing};
+use crate::frame::{Light, Size};
+use crate::layout::{Layout, LayoutChoice, Statements};
 use crate::packet::{Codec, Packet};
 use crate::units::{Rational, TimeBase};
 
 use super::audio::AudioTrack;
 use super::bitstream::{self, StreamHeader};
 use super::index::{Index, Place, SeekPoint};
-use super::info::{Chroma, Container, DeclaredColour, Info, VideoTrack};
+use super::info::{Chapter, Chroma, Container, DeclaredColour, Info, VideoTrack};
 use super::input::Input;
 use super::matroska::{self, Matroska};
 use super::mp4::{self, Mp4};
@@ -33,13 +33,14 @@ pub(super) struct Demuxed {
     pub(super) format: Option<(u8, Chroma)>,
     pub(super) configuration: Vec<u8>,
     pub(super) colour: DeclaredColour,
+    pub(super) light: Option<Light>,
     pub(super) time_base: TimeBase,
     pub(super) frame_count: Option<u64>,
     pub(super) duration_ticks: Option<i64>,
     pub(super) frame_rate: Option<Rational>,
     pub(super) shown_from_ticks: i64,
     pub(super) shown_until_ticks: Option<i64>,
-    pub(super) packing: Option<(Packing, String)>,
+    pub(super) layout: Statements,
     pub(super) rotation_degrees: u16,
     pub(super) pixel_aspect: Option<Rational>,
     pub(super) notes: Vec<String>,
@@ -52,14 +53,17 @@ pub(super) struct Opened<D> {
     pub(super) video: Demuxed,
     pub(super) audio: Vec<AudioTrack>,
     pub(super) other_tracks: usize,
+    pub(super) chapters: Vec<Chapter>,
+    pub(super) tags: Vec<(String, String)>,
     pub(super) demuxer: D,
 }
 
 impl<D> Opened<D> {
     /// The same with another demuxer.
     fn map<E>(self, wrap: impl FnOnce(D) -> E) -> Opened<E> {
-        let Self { container, duration_s, video, audio, other_tracks, demuxer } = self;
-        Opened { container, duration_s, video, audio, other_tracks, demuxer: wrap(demuxer) }
+        let Self { container, duration_s, video, audio, other_tracks, chapters, tags, demuxer } = self;
+        let demuxer = wrap(demuxer);
+        Opened { container, duration_s, video, audio, other_tracks, chapters, tags, demuxer }
     }
 }
 
@@ -130,6 +134,8 @@ impl Source {
             video,
             audio: opened.audio,
             other_tracks: opened.other_tracks,
+            chapters: opened.chapters,
+            tags: opened.tags,
         };
         Ok(Self { path: path.to_owned(), info, demuxer: opened.demuxer, peeked, done: false })
     }
@@ -149,9 +155,9 @@ impl Source {
         &self.path
     }
 
-    /// The packing to use; see [`choose_layout`].
-    pub fn layout(&self, option: Option<Packing>) -> Layout {
-        choose_layout(self.info.video.packing.as_ref(), &self.path, option)
+    /// The layout to use; see [`choose_layout`].
+    pub fn layout(&self, choice: &LayoutChoice) -> Layout {
+        choose_layout(&self.info.video, &self.path, choice)
     }
 
     /// Reads where all packets are and when they are shown, not what is in them. Uses the source up:
@@ -251,7 +257,8 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
         configuration: video.configuration,
         colour: declared_colour.resolve(header.size)?,
         declared_colour,
-        packing: video.packing,
+        light: video.light,
+        layout: video.layout,
         rotation_degrees: video.rotation_degrees,
         pixel_aspect: video.pixel_aspect,
         notes: video.notes,

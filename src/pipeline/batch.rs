@@ -3,10 +3,11 @@
 
 use super::current::{self, Output};
 use super::device::Found;
+use super::engines;
 use super::error::{Error, chain};
 use super::inputs::Named;
 use super::machine::machine;
-use super::matting::Models;
+use super::matting::{Models, stage};
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
@@ -15,8 +16,11 @@ use super::schedule::{FileWork, Run, run};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
+use crate::layout::{LayoutChoice, Names, marked_name};
+use crate::media::Source;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,15 +29,19 @@ use std::time::Instant;
 pub enum Destination {
     /// The one input's result.
     File(PathBuf),
-    /// Every input's result, by its name, below the folders that it was found below.
-    Folder(PathBuf),
+    /// Every input's result, by its name with a player's marks, below the folders that it was found below.
+    Folder(PathBuf, Names),
 }
 
-/// Gives each input its output.
+/// Gives each input its output. For names with marks each input is opened: marks follow from its layout.
 ///
 /// # Errors
 /// Several inputs for one file, two inputs with the same output, an output that is an input.
-pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec<Job>, Error> {
+pub fn assign_outputs(
+    inputs: &[Named],
+    destination: &Destination,
+    choice: &LayoutChoice,
+) -> Result<Vec<Job>, Error> {
     let jobs: Vec<Job> = match destination {
         Destination::File(output) => {
             let [input] = inputs else {
@@ -42,13 +50,10 @@ pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec
             };
             vec![Job { input: input.path.clone(), output: output.clone() }]
         }
-        Destination::Folder(folder) => inputs
+        Destination::Folder(folder, names) => inputs
             .iter()
             .map(|Named { path: input, below }| {
-                let stem = input.file_stem().ok_or_else(|| {
-                    Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
-                })?;
-                let mut name = stem.to_os_string();
+                let mut name = stem(input, *names, choice)?;
                 name.push(".webm");
                 Ok(Job { input: input.clone(), output: folder.join(below).join(name) })
             })
@@ -68,6 +73,20 @@ pub fn assign_outputs(inputs: &[Named], destination: &Destination) -> Result<Vec
         }
     }
     Ok(jobs)
+}
+
+/// Name of the output of `input`, without its extension.
+fn stem(input: &Path, names: Names, choice: &LayoutChoice) -> Result<OsString, Error> {
+    let stem = input.file_stem().ok_or_else(|| {
+        Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
+    })?;
+    match (names, stem.to_str()) {
+        (Names::Plain, _) | (_, None) => Ok(stem.to_os_string()),
+        // What cannot be opened is told of when it is its turn, under any name.
+        (_, Some(text)) => Ok(Source::open(input)
+            .map_or_else(|_| text.to_owned(), |source| marked_name(text, &source.layout(choice), names))
+            .into()),
+    }
 }
 
 /// Does all jobs, several at once where the machine can; a failed one does not stop the others, `stop` does.
@@ -121,6 +140,7 @@ pub(super) fn run_with(
         true => None,
         false => Some(setup.lanes(&files, settings)?),
     };
+    setup.ready(&files, observer)?;
     if let Some(lanes) = &lanes {
         let (files, waiting): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let frames = files.iter().filter_map(FileWork::to_do).sum();
@@ -159,7 +179,8 @@ pub(super) struct SetUp {
 impl SetUp {
     /// Opens the devices; reads the weights before the first file is opened: without them no file can be done.
     pub(super) fn new(settings: &Settings, models: Models) -> Result<Self, Error> {
-        let devices = Found::all(&settings.device)?;
+        let devices = Found::all(&settings.device, &settings.engine)?;
+        engines::fits(settings, &devices)?;
         if let MatteChoice::Network { model, .. } = &settings.matte {
             models.get(model)?;
         }
@@ -185,9 +206,33 @@ impl SetUp {
         settings: &Settings,
     ) -> Result<Lanes, Error> {
         let need = plans.map(|plan| self.need(plan)).reduce(Need::max);
-        let need = need.unwrap_or(Need { host_bytes: 0, device_bytes: 0 });
+        let need = need.unwrap_or_default();
         let machine = machine(&self.devices, settings.threads)?;
         Ok(Lanes::new(&machine, need, segments, settings.lanes))
+    }
+
+    /// Readies the networks before the first lane, and says what is to be said of the engines.
+    fn ready(&self, files: &[(FileWork, Vec<usize>)], observer: &dyn Observer) -> Result<(), Error> {
+        let say = |text: &str| observer.event(Event::Note { text });
+        let notes = self.devices.iter().filter_map(|found| match found {
+            Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
+            _ => None,
+        });
+        // GPUs of a kind have the same to say.
+        notes.collect::<BTreeSet<_>>().into_iter().for_each(say);
+        for plan in files.iter().map(|(work, _)| work.plan()) {
+            let MattePlan::Network { model, detail } = &plan.matte else { continue };
+            let eyes = plan.layout.packing.eyes(plan.video.size);
+            let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
+            for found in &self.devices {
+                found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn needs_network(&self, files: &[(FileWork, Vec<usize>)]) -> bool {
+        files.iter().any(|(work, _)| self.on_gpu(work.plan()))
     }
 
     /// What the lanes held of each GPU that was used.
@@ -214,7 +259,7 @@ impl SetUp {
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
         let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
-        Need::new(plan.video.size, on_gpu, software)
+        Need::new(plan.video.size, on_gpu, software, plan.coding)
     }
 }
 
@@ -266,19 +311,20 @@ mod tests {
 
     fn assign(inputs: &[&str], destination: Destination) -> Result<Vec<Job>, Error> {
         let named = |name: &&str| Named { path: PathBuf::from(name), below: PathBuf::new() };
-        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination)
+        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination, &LayoutChoice::default())
     }
 
     #[test]
     fn outputs_are_named_after_their_inputs() {
-        let jobs = assign(&["a/x_LR_180.mp4", "y.mkv"], Destination::Folder("out".into())).unwrap();
+        let jobs =
+            assign(&["a/x_LR_180.mp4", "y.mkv"], Destination::Folder("out".into(), Names::Plain)).unwrap();
         assert_eq!(jobs[0].output, Path::new("out/x_LR_180.webm"));
         assert_eq!(jobs[1].output, Path::new("out/y.webm"));
     }
 
     #[test]
     fn collisions_are_refused_before_work_begins() {
-        let folder = || Destination::Folder("out".into());
+        let folder = || Destination::Folder("out".into(), Names::Plain);
         let message = |r: Result<Vec<Job>, Error>| r.unwrap_err().to_string();
         assert!(message(assign(&["a/x.mp4", "b/x.mkv"], folder())).contains("both be written"));
         assert!(message(assign(&["out/x.webm"], folder())).contains("input itself"));

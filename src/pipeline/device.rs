@@ -1,10 +1,12 @@
 //! Which device a run works on, and what its lanes share there.
 #![forbid(unsafe_code)]
 
+use super::engines::{EngineChoice, EngineSettings, GpuEngine, capability, choose};
 use super::error::Error;
 use super::input::software_decoder;
 use super::plan::MattePlan;
 use crate::engine::native::{Model, Tiles};
+use crate::engine::tensorrt::Prepared;
 use crate::gpu::nvdec::Library;
 use crate::gpu::{self, Device};
 use crate::media::VideoTrack;
@@ -25,7 +27,7 @@ pub enum DeviceChoice {
 }
 
 /// Identifies a model on a device: weights, stage, eyes.
-type ModelKey = (String, [usize; 2], bool, usize);
+pub(super) type ModelKey = (String, [usize; 2], bool, usize);
 
 /// A GPU with what all lanes on it share.
 pub struct Gpu {
@@ -33,8 +35,13 @@ pub struct Gpu {
     pub device: Arc<Device>,
     /// Its name, as the driver says.
     pub name: String,
+    /// What runs the network.
+    pub engine: GpuEngine,
+    /// What is to be said of that choice.
+    pub engine_note: Option<String>,
     nvdec: Result<Arc<Library>, gpu::nvdec::Error>,
     models: Mutex<HashMap<ModelKey, Arc<Model>>>,
+    pub(super) prepared: Mutex<HashMap<ModelKey, Arc<Prepared>>>,
 }
 
 /// The outcome of looking for a device.
@@ -49,9 +56,26 @@ impl Found {
     /// Looks for the devices; at least one comes out.
     ///
     /// # Errors
-    /// When a GPU was asked for by number and cannot be had.
-    pub fn all(choice: &DeviceChoice) -> Result<Vec<Self>, Error> {
+    /// When a GPU was asked for by number, or TensorRT was asked for, and cannot be had.
+    pub fn all(choice: &DeviceChoice, engine: &EngineSettings) -> Result<Vec<Self>, Error> {
+        let mut devices = Self::devices(choice, engine.choice)?;
+        for found in &mut devices {
+            if let Self::Gpu(gpu) = found {
+                let chosen = choose(engine, &gpu.name, capability(&gpu.device));
+                (gpu.engine, gpu.engine_note) = chosen.map_err(crate::engine::Error::from)?;
+            }
+        }
+        Ok(devices)
+    }
+
+    fn devices(choice: &DeviceChoice, engine: EngineChoice) -> Result<Vec<Self>, Error> {
         match choice {
+            DeviceChoice::Auto if engine == EngineChoice::Cpu => {
+                Ok(vec![Self::Cpu("the CPU engine was asked for".to_owned())])
+            }
+            DeviceChoice::Cuda(_) if engine == EngineChoice::Cpu => {
+                Err(Error::Usage("--engine cpu goes with --device cpu or auto".into()))
+            }
             DeviceChoice::Cpu => Ok(vec![Self::Cpu("the CPU was asked for".to_owned())]),
             DeviceChoice::Cuda(ordinals) => ordinals
                 .iter()
@@ -79,7 +103,9 @@ impl Found {
     fn open(ordinal: usize) -> Result<Self, gpu::Error> {
         let device = Device::open(ordinal)?;
         let name = device.name()?;
-        Ok(Self::Gpu(Box::new(Gpu { device, name, nvdec: Library::load(), models: Mutex::default() })))
+        let (engine, engine_note, nvdec) = (GpuEngine::Native, None, Library::load());
+        let (models, prepared) = Default::default();
+        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, engine_note, nvdec, models, prepared })))
     }
 
     /// Where the network works, for people.
@@ -93,7 +119,7 @@ impl Found {
     /// The engine that runs the network.
     pub fn engine(&self) -> &'static str {
         match self {
-            Self::Gpu(_) => "native CUDA",
+            Self::Gpu(gpu) => gpu.engine.name(),
             Self::Cpu(_) => "CPU",
         }
     }
@@ -138,7 +164,9 @@ pub struct DecodePath {
 /// # Errors
 /// When a GPU was asked for by number and cannot be had.
 pub fn decode_path(choice: &DeviceChoice, video: &VideoTrack) -> Result<DecodePath, Error> {
-    Ok(Found::all(choice)?[0].decode_path(video).1)
+    // The network is not run: no library need be looked for.
+    let engine = EngineSettings { choice: EngineChoice::Native, tensorrt_lib: None };
+    Ok(Found::all(choice, &engine)?[0].decode_path(video).1)
 }
 
 impl Found {
@@ -161,6 +189,9 @@ impl Found {
 impl Gpu {
     /// NVDEC's library if this GPU's decoder takes the video, else why not.
     fn decoder_for(&self, video: &VideoTrack) -> Result<Arc<Library>, String> {
+        if video.is_mapped_to_sdr() {
+            return Err("HDR is mapped to SDR there".to_owned());
+        }
         let library = self.nvdec.as_ref().map_err(|error| super::chain(error))?;
         library.can_decode(&self.device, &video.into()).map_err(|error| super::chain(&error))?;
         Ok(Arc::clone(library))

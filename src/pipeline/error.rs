@@ -1,6 +1,7 @@
 //! What can end the work on a file, with the place added once: which file, which frame.
 #![forbid(unsafe_code)]
 
+use crate::engine::tensorrt;
 use crate::gpu::{self, nvdec};
 use crate::{engine, kernels, lane, media, software, sound, vp9, webm};
 use std::io;
@@ -99,6 +100,14 @@ pub enum Error {
         /// Why not.
         #[source]
         source: gpu::Error,
+    },
+    /// Something that needs a GPU was asked for, and there is none.
+    #[error("{what} needs a GPU: {why}")]
+    NoGpu {
+        /// As asked for.
+        what: String,
+        /// Why there is none.
+        why: String,
     },
     /// The GPU's decoder cannot be set up.
     #[error("{}", path.display())]
@@ -241,11 +250,15 @@ impl Error {
                 lane::Error::Gpu(_)
                 | lane::Error::DeviceKernel(_)
                 | lane::Error::Engine(engine::Error::Gpu(_)) => Fault::Device,
+                lane::Error::Engine(engine::Error::TensorRt(error)) => tensorrt_fault(error),
                 lane::Error::Mux(_) => Fault::Output,
+                lane::Error::Thread(_) => Fault::SetUp,
                 lane::Error::Interrupted => Fault::Interrupted,
                 lane::Error::Engine(_)
                 | lane::Error::Kernel(_)
                 | lane::Error::Encode(_)
+                | lane::Error::Bits(_)
+                | lane::Error::TooMuchDetail
                 | lane::Error::ThreadLost => Fault::Bug,
             },
             Self::Open { .. }
@@ -261,11 +274,34 @@ impl Error {
             | Self::Store { .. }
             | Self::Segment { .. }
             | Self::Mux { .. } => Fault::Output,
-            Self::Device { .. } | Self::GpuLane(_) | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
+            Self::Engine(engine::Error::TensorRt(error)) => tensorrt_fault(error),
+            Self::Device { .. }
+            | Self::NoGpu { .. }
+            | Self::GpuLane(_)
+            | Self::Engine(engine::Error::Gpu(_)) => Fault::Device,
             Self::Nvdec { source, .. } => nvdec_fault(source),
             Self::Engine(_) => Fault::Bug,
             Self::Whole { fault, .. } => *fault,
             Self::Interrupted => Fault::Interrupted,
+        }
+    }
+}
+
+/// What is not installed is a matter of set-up, all else is the GPU's.
+fn tensorrt_fault(error: &tensorrt::Error) -> Fault {
+    use tensorrt::Error;
+    match error {
+        Error::NotBuilt
+        | Error::NoLibrary { .. }
+        | Error::NotLoaded { .. }
+        | Error::LibraryVersion { .. }
+        | Error::NotAPlan { .. }
+        | Error::Length { .. }
+        | Error::Damaged { .. }
+        | Error::OtherPlan { .. } => Fault::SetUp,
+        Error::Io { .. } => Fault::Output,
+        Error::NotServed { .. } | Error::Call { .. } | Error::Differs { .. } | Error::NotValidated => {
+            Fault::Device
         }
     }
 }

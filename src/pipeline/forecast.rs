@@ -79,8 +79,11 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let lanes = setup.lanes_for(work.iter(), segments, settings)?;
     let count = lanes.count() as u64;
     let need = work.iter().map(|plan| setup.need(plan)).reduce(Need::max);
-    let need =
-        need.map(|one| Need { host_bytes: one.host_bytes * count, device_bytes: one.device_bytes * count });
+    let need = need.map(|one| Need {
+        host_bytes: one.host_bytes * count,
+        device_bytes: one.device_bytes * count,
+        ..one
+    });
     let costs: Vec<Cost> =
         work.iter().map(|plan| Cost::of(plan, settings.quality, setup.on_gpu(plan))).collect();
     let largest = costs.iter().map(|cost| cost.output_bytes).max().unwrap_or(0);
@@ -132,7 +135,7 @@ fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetU
         found: [
             format!("{container}, {} {} {} bit", video.codec, video.size, video.depth),
             format!("decoded by {} {}", path.decoder, path.reason),
-            format!("layout {} ({})", layout.packing, layout.detail),
+            layout.sentences().join(", "),
             plan.matte_report.sentence(),
         ]
         .into_iter()

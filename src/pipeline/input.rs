@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::error::Error;
-use crate::frame::Picture;
-use crate::layout::{Layout, Packing};
+use super::hdr::{self, HdrChoice, mapped};
+use crate::frame::{Colour, Picture};
+use crate::kernels::hdr::ToSdr;
+use crate::layout::{Layout, LayoutChoice, Projection};
 use crate::media::{self, Source, VideoTrack};
 use crate::packet::Codec;
 use crate::software::{self, Decoder, Options, StreamInfo};
@@ -29,35 +31,62 @@ pub struct Input {
     pub notes: Vec<String>,
 }
 
-/// Opens `path`; `packing` overrules what file and name say.
+impl Input {
+    /// The same with high dynamic range treated as `choice` says.
+    #[must_use]
+    pub fn with_hdr(mut self, choice: HdrChoice) -> Self {
+        if self.video.colour.is_hdr() {
+            self.notes.extend(hdr::note(self.video.colour, choice));
+            if choice == HdrChoice::Map {
+                self.video.colour = ToSdr::colour();
+            }
+        }
+        self
+    }
+
+    /// The same with nothing shown outside `part`.
+    #[must_use]
+    pub fn within(mut self, part: Option<&Range<i64>>) -> Self {
+        if let Some(part) = part {
+            self.shown = part.start.max(self.shown.start)..part.end.min(self.shown.end);
+        }
+        self
+    }
+}
+
+/// Opens `path`; `choice` overrules what file and name say.
 ///
 /// # Errors
 /// When the file is no video that can be read.
-pub fn open_input(path: &Path, packing: Option<Packing>) -> Result<Input, Error> {
+pub fn open_input(path: &Path, choice: &LayoutChoice) -> Result<Input, Error> {
     let source = Source::open(path).map_err(|source| Error::Open { path: path.to_path_buf(), source })?;
     let info = source.info();
     let video = info.video.clone();
-    let layout = media::choose_layout(video.packing.as_ref(), path, packing);
+    let layout = media::choose_layout(&video, path, choice);
     let mut notes = video.notes.clone();
-    if video.rotation_degrees != 0 {
-        notes.push(format!("the display turn of {} degrees is not carried over", video.rotation_degrees));
+    notes.extend(layout.notes());
+    if video.rotation_degrees != 0 && layout.projection != Projection::Rectilinear {
+        let (turn, projection) = (video.rotation_degrees, &layout.projection);
+        notes.push(format!("the display turn of {turn} degrees is not carried over: {projection} has none"));
     }
     let shown = video.shown_from_ticks..video.shown_until_ticks.unwrap_or(i64::MAX);
     let (container, expected_frames) = (info.container.to_string(), video.frame_count);
     Ok(Input { source, video, container, layout, shown, expected_frames, notes })
 }
 
-/// Starts the software decoder for an input.
+/// Starts the software decoder for an input, whose pictures are to have the colour `wanted`: its own, or that of
+/// standard range.
 ///
 /// # Errors
 /// When it is not there or cannot be started.
 pub fn decode_in_software(
     path: &Path,
     source: Source,
-    stall: Duration,
-    threads: usize,
+    wanted: Colour,
+    (stall, threads): (Duration, usize),
 ) -> Result<Box<dyn Decoder>, Error> {
     let video = source.video();
+    let (given, light) = (video.colour, video.light);
     let stream = StreamInfo {
         codec: video.codec,
         size: video.size,
@@ -68,6 +97,7 @@ pub fn decode_in_software(
     };
     let options = Options { stall, threads, ..Options::default() };
     software::open(stream, feed(source), options)
+        .map(|decoder| mapped(decoder, (given, light.as_ref()), wanted))
         .map_err(|source| Error::Decoder { path: path.to_path_buf(), source })
 }
 
@@ -90,7 +120,7 @@ impl ShownPictures {
     /// As [`decode_in_software`].
     pub fn start(path: &Path, input: Input, stall: Duration) -> Result<Self, Error> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let decoder = decode_in_software(path, input.source, stall, threads)?;
+        let decoder = decode_in_software(path, input.source, input.video.colour, (stall, threads))?;
         Ok(Self { path: path.to_path_buf(), decoder, shown: input.shown })
     }
 
@@ -102,6 +132,8 @@ impl ShownPictures {
         loop {
             let next = self.decoder.next_picture();
             match next.map_err(|source| Error::Decoder { path: self.path.clone(), source })? {
+                // They come in the order of their times: the rest need not be decoded.
+                Some(picture) if picture.pts >= self.shown.end => return Ok(None),
                 Some(picture) if !self.shown.contains(&picture.pts) => {}
                 other => return Ok(other),
             }

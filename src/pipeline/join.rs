@@ -27,6 +27,8 @@ pub(super) struct Joined {
     pub(super) nudged: u64,
     /// What the decoder complained of.
     pub(super) complaints: u64,
+    /// Segments that libvpx encoded in place of our own encoder.
+    pub(super) by_libvpx: u64,
     /// Packets of the source that gave no picture.
     pub(super) unseen: u64,
     /// What a user should know of the sound.
@@ -128,6 +130,7 @@ pub(super) fn join(plan: &FilePlan, store: &Store, settings: &Settings) -> Resul
         bytes,
         nudged: rising.moved + sum(|done| done.nudged),
         complaints: sum(|done| done.complaints),
+        by_libvpx: sum(|done| u64::from(done.by_libvpx)),
         unseen: sum(|done| done.unseen),
         notes: sound.notes(),
     })

@@ -10,7 +10,8 @@ use crate::engine::cpu::CpuEngine;
 use crate::frame::{Colour, Matrix, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyParameters};
 use crate::kernels::sample;
-use crate::lane::{GpuMatte, Matte};
+use crate::lane::{self, GpuMatte, Matte};
+use crate::layout::Edge;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
 use std::collections::HashMap;
@@ -46,7 +47,7 @@ impl Models {
     }
 }
 
-/// What finds the background on the CPU, for views `eyes`.
+/// What finds the background on the CPU, for views `eyes` whose sides are like `edge`.
 ///
 /// # Errors
 /// Weights that cannot be had, a stage that cannot be, a key that is none.
@@ -55,22 +56,29 @@ pub fn matte_on_cpu(
     plan: &MattePlan,
     models: &Models,
     matrix: Matrix,
-    eyes: &[Rect],
+    (eyes, edge): (&[Rect], Edge),
 ) -> Result<Matte, Error> {
     let (model, detail) = match plan {
         MattePlan::Network { model, detail } => (model, *detail),
         MattePlan::Key(parameters) => {
             return ChromaKey::new(parameters, matrix)
-                .map(Matte::Key)
+                .map(|key| Matte::key(key, edge))
                 .map_err(|source| Error::Key { path: input.to_path_buf(), source });
         }
     };
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let graph =
-        build_graph(&weights, stage.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
+    let StageSize { height, width } = stage.size();
+    let margin = margin(edge, width);
+    let shown = StageSize { height, width: width + 2 * margin };
+    let graph = build_graph(&weights, shown, stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
     let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
-    Ok(Matte::network(Box::new(engine), stage.ratio()))
+    Ok(Matte::network_at(Box::new(engine), stage.ratio(), edge, margin))
+}
+
+/// Columns that the network is shown beyond each side of an eye that it sees `width` wide.
+fn margin(edge: Edge, width: usize) -> usize {
+    if edge == Edge::Wraps { lane::margin(width) } else { 0 }
 }
 
 /// The network on a GPU, for views `eyes` of frames of this size and colour.
@@ -87,10 +95,10 @@ pub fn matte_on_gpu(
 ) -> Result<GpuMatte, Error> {
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let prepared = gpu.model(&weights, &stage, eyes.len())?;
+    let engine = gpu.lane_engine(&weights, &stage, eyes.len())?;
     let seen = Size::new(stage.size().width, stage.size().height);
     let small = sample::Stage { ratio: stage.ratio(), size: seen };
-    GpuMatte::new(&gpu.device, &prepared, &small, size, eyes, colour).map_err(Error::GpuLane)
+    GpuMatte::with_engine(&gpu.device, engine, &small, size, eyes, colour).map_err(Error::GpuLane)
 }
 
 /// The size at which the network sees views `eyes`.

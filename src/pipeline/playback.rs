@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 use super::error::Error;
+use super::timeline::part_by_tags;
 use crate::frame::{Colour, Matrix, Plane, Range, Samples, Size, Yuv420};
 use crate::units::TimeBase;
 use crate::vp9::{self, header};
 use crate::webm::reader::{self, Block, Reader, Track};
 use std::fs::File;
 use std::io::BufReader;
+use std::ops;
 use std::path::{Path, PathBuf};
 
 /// A frame of an output.
@@ -54,6 +56,11 @@ enum Oddity {
 }
 
 impl Playback {
+    /// The part of its source that this is, in ticks of the source; `None` for all of it.
+    pub(super) fn part(&self) -> Option<ops::Range<i64>> {
+        part_by_tags(&self.reader.header().tags)
+    }
+
     /// Opens a WebM file that has VP9 with alpha.
     ///
     /// # Errors

@@ -15,6 +15,11 @@ pub enum Event<'a> {
         /// The lanes.
         lanes: &'a Lanes,
     },
+    /// Something that all files share: which engine is used and why, that one is being built.
+    Note {
+        /// A sentence.
+        text: &'a str,
+    },
     /// The output was there, complete and current; nothing is done.
     Skipped {
         /// What is known.

@@ -1,11 +1,13 @@
 //! The report of a run: what was found, what was done, where the time went.
 #![forbid(unsafe_code)]
 
+use super::plan::Coding;
 use super::plan::lanes::Lanes;
 use crate::frame::{Colour, Size};
 use crate::gpu::MemoryUse;
 use crate::layout::Layout;
 use crate::packet::Codec;
+use crate::telemetry::{Depth, LaneClocks};
 use std::path::PathBuf;
 
 /// A whole run, as written by `--report`.
@@ -62,6 +64,8 @@ pub struct FileReport {
     pub source: Option<SourceReport>,
     /// How it was matted.
     pub matte: Option<MatteReport>,
+    /// What encoded it.
+    pub encoder: Option<Coding>,
     /// Whether the output was there, complete and made like this.
     pub skipped: bool,
     /// Segments that the video was cut into.
@@ -84,6 +88,8 @@ pub struct FileReport {
     pub limit: Option<String>,
     /// Each stage's busy time, over all lanes.
     pub stages: Vec<StageReport>,
+    /// How full the queues between stages were, in a lane.
+    pub queues: Vec<QueueReport>,
     /// What a user should know of this output (timestamps shifted, sound left out, ...).
     pub notes: Vec<String>,
 }
@@ -129,6 +135,24 @@ impl MatteReport {
     pub fn sentence(&self) -> String {
         let stage = self.stage.map_or(String::new(), |size| format!(", each eye seen at {size}"));
         format!("matte by {}: {}, {}{stage}", self.method, self.source, self.detail)
+    }
+}
+
+/// Frames that wait between two stages of a lane.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct QueueReport {
+    /// Name: what the frames in it are.
+    pub queue: String,
+    /// How many.
+    #[serde(flatten)]
+    pub depth: Depth,
+}
+
+impl QueueReport {
+    /// The queues of a run.
+    pub fn of(clocks: &LaneClocks) -> Vec<Self> {
+        let report = |(queue, depth): (&str, _)| Self { queue: queue.to_owned(), depth };
+        clocks.queues().into_iter().map(report).collect()
     }
 }
 

@@ -2,37 +2,58 @@
 #![forbid(unsafe_code)]
 
 use super::device::{Found, Gpu};
+use super::encoding::{GpuBuffers, pair};
 use super::error::Error;
 use super::input::{decode_in_software, feed};
 use super::matting::{Models, matte_on_cpu, matte_on_gpu};
 use super::plan::segments::Segment;
-use super::plan::{FilePlan, MattePlan};
+use super::plan::{Coding, FilePlan, MattePlan};
 use super::settings::Settings;
 use super::store::{Finished, Store};
 use super::timeline::{Timeline, end_ms, header};
-use crate::frame::Composite;
+use crate::frame::{Colour, Composite, Rect, Size};
 use crate::gpu::nvdec;
-use crate::lane::{CpuLane, GpuLane, GpuMatte, GpuSource, HostFrame, Matte, Span, Totals};
+use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
+use crate::layout::Edge;
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPair, Pair, PairConfig};
+use crate::vp9::{EncodedPair, PairConfig};
 use crate::webm::muxer::{self, Muxer};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What a lane keeps from one segment of a file to the next: memory that takes long to get.
+/// What a lane keeps from one segment to the next: memory that takes long to get, pinned memory above all.
 pub(super) struct Kit<'a> {
-    /// The file it was made for.
-    file: usize,
+    /// What it was made for.
+    shape: Shape,
     gear: Gear<'a>,
+}
+
+/// All that a lane's memory depends on: files that agree in it follow each other without any set-up.
+#[derive(Clone, PartialEq, Debug)]
+struct Shape {
+    size: Size,
+    colour: Colour,
+    eyes: Vec<Rect>,
+    edge: Edge,
+    matte: MattePlan,
+}
+
+impl Shape {
+    fn of(plan: &FilePlan) -> Self {
+        let FilePlan { video, layout, matte, .. } = plan;
+        let eyes = layout.packing.eyes(video.size);
+        let edge = layout.projection.edge();
+        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone() }
+    }
 }
 
 enum Gear<'a> {
     Cpu { matte: Matte, frames: Vec<Composite> },
-    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, frames: Vec<HostFrame> },
+    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, buffers: GpuBuffers },
 }
 
 /// One lane, on one device.
@@ -45,8 +66,6 @@ pub(super) struct Worker<'a> {
 
 /// A segment to be done.
 pub(super) struct Order<'a> {
-    /// The file's place in the run.
-    pub(super) file: usize,
     pub(super) plan: &'a FilePlan,
     pub(super) segment: &'a Segment,
     pub(super) store: &'a Store,
@@ -56,6 +75,8 @@ pub(super) struct Order<'a> {
     pub(super) cancel: &'a AtomicBool,
     /// Told of every frame that is written.
     pub(super) written: &'a (dyn Fn() + Sync),
+    /// Told of frames that were written for nothing.
+    pub(super) lost: &'a (dyn Fn(u64) + Sync),
 }
 
 impl<'a> Worker<'a> {
@@ -64,11 +85,20 @@ impl<'a> Worker<'a> {
     /// # Errors
     /// The first failure of any stage. The worker can go on with another segment.
     pub(super) fn run(&mut self, order: &Order<'_>) -> Result<Finished, Error> {
-        let kit = match self.kit.take().filter(|kit| kit.file == order.file) {
+        let shape = Shape::of(order.plan);
+        let kit = match self.kit.take().filter(|kit| kit.shape == shape) {
             Some(kit) => kit,
-            None => self.kit(order)?,
+            None => order.clocks.open.time(|| self.kit(order))?,
         };
-        let (kit, finished) = self.work(kit, order)?;
+        let written = AtomicU64::new(0);
+        let (kit, finished) = match self.work(kit, order, order.plan.coding, &written) {
+            Err(Error::Lane { source: lane::Error::TooMuchDetail, .. }) => {
+                // From the segment's first frame on, so that its bytes depend on nothing but the plan.
+                (order.lost)(written.into_inner());
+                self.work(self.kit(order)?, order, Coding::Libvpx, &AtomicU64::new(0))?
+            }
+            done => done?,
+        };
         self.kit = Some(kit);
         Ok(finished)
     }
@@ -80,18 +110,26 @@ impl<'a> Worker<'a> {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
                 let matte =
                     matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
-                Gear::Gpu { gpu, matte: Box::new(matte), frames: Vec::new() }
+                Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default() }
             }
             (_, matte) => {
-                let matte = matte_on_cpu(&job.input, matte, self.models, video.colour.matrix, &eyes)?;
+                let (matrix, sides) = (video.colour.matrix, (&eyes[..], layout.projection.edge()));
+                let matte = matte_on_cpu(&job.input, matte, self.models, matrix, sides)?;
+                let matte = matte.touched(self.settings.touch);
                 Gear::Cpu { matte, frames: Vec::new() }
             }
         };
-        Ok(Kit { file: order.file, gear })
+        Ok(Kit { shape: Shape::of(order.plan), gear })
     }
 
-    fn work(&self, mut kit: Kit<'a>, order: &Order<'_>) -> Result<(Kit<'a>, Finished), Error> {
-        let Order { plan, segment, store, .. } = order;
+    fn work(
+        &self,
+        mut kit: Kit<'a>,
+        order: &Order<'_>,
+        coding: Coding,
+        written: &AtomicU64,
+    ) -> Result<(Kit<'a>, Finished), Error> {
+        let Order { plan, segment, store, clocks, .. } = order;
         let storing = |source| Error::Store { path: store.folder().to_path_buf(), source };
         let (pending, file) = store.begin(segment.number).map_err(storing)?;
         let path = store.file(segment.number);
@@ -100,8 +138,9 @@ impl<'a> Worker<'a> {
         let key_frames = segment.frames.div_ceil(segment.key_interval.get().into()) + 1;
         let muxer = Muxer::create(output, &header(plan, key_frames)).map_err(muxing)?;
         let mut writer = Writer { muxer, timeline: Timeline::new(plan), key_frames: 0 };
-        let totals = self.lane(&mut kit, order, &mut |pair| {
+        let totals = self.lane(&mut kit, order, coding, &mut |pair| {
             writer.write(&pair)?;
+            written.fetch_add(1, Ordering::Relaxed);
             (order.written)();
             Ok(())
         })?;
@@ -113,15 +152,18 @@ impl<'a> Worker<'a> {
             unseen: totals.unseen,
             complaints: totals.complaints,
             nudged: rising.moved,
+            by_libvpx: coding != plan.coding,
         };
-        if let Some(last_ms) = rising.last_ms {
-            let end = end_ms(&plan.video, last_ms, totals.frames);
-            let buffer = writer.muxer.finish(end).map_err(muxing)?;
-            buffer.into_inner().map_err(|e| storing(e.into_error()))?;
-            finished.bytes = file.metadata().map_err(storing)?.len();
-            pending.commit(&file).map_err(storing)?;
-        }
-        store.finish(segment.number, finished.clone()).map_err(storing)?;
+        clocks.store.time(|| {
+            if let Some(last_ms) = rising.last_ms {
+                let end = end_ms(&plan.video, last_ms, totals.frames);
+                let buffer = writer.muxer.finish(end).map_err(muxing)?;
+                buffer.into_inner().map_err(|e| storing(e.into_error()))?;
+                finished.bytes = file.metadata().map_err(storing)?.len();
+                pending.commit(&file).map_err(storing)?;
+            }
+            store.finish(segment.number, finished.clone()).map_err(storing)
+        })?;
         Ok((kit, finished))
     }
 
@@ -129,35 +171,39 @@ impl<'a> Worker<'a> {
         &self,
         kit: &mut Kit<'_>,
         order: &Order<'_>,
+        coding: Coding,
         sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
     ) -> Result<Totals, Error> {
         let Order { plan, segment, clocks, cancel, .. } = *order;
         let (video, path) = (&plan.video, &plan.job.input);
-        let pair = Pair::new(&PairConfig {
+        let Settings { quality, crf, .. } = *self.settings;
+        let config = PairConfig {
             size: video.size,
             colour: video.colour,
-            quality: self.settings.quality,
-            crf: self.settings.crf,
+            quality,
+            crf,
             threads: order.threads,
             key_interval: Some(segment.key_interval),
-        })
-        .map_err(|source| Error::Encode { path: path.clone(), source })?;
+        };
         let span = Span { matted_from: segment.matted_from, shown: segment.shown.clone() };
-        let source = open_at(path, segment)?;
+        let source = clocks.open.time(|| open_at(path, segment))?;
         let totals = match &mut kit.gear {
             Gear::Cpu { matte, frames } => {
                 matte.reset();
                 let eyes = plan.layout.packing.eyes(video.size);
-                let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+                let threads = (self.settings.stall, order.threads);
+                let opened = || decode_in_software(path, source, video.colour, threads);
+                let decoder = clocks.open.time(opened)?;
+                let pair = clocks.open.time(|| pair(&config, path))?;
                 CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
                     .run(sink)
             }
-            Gear::Gpu { gpu, matte, frames } => {
+            Gear::Gpu { gpu, matte, buffers } => {
                 matte.reset();
-                let source = self.on_gpu(gpu, order, source)?;
+                let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, path))?;
+                let source = clocks.open.time(|| self.on_gpu(gpu, order, source))?;
                 let device = Arc::clone(&gpu.device);
-                GpuLane { source, device, size: video.size, span, matte, frames, pair, clocks, cancel }
-                    .run(sink)
+                GpuLane { source, device, size: video.size, span, matte, coding, clocks, cancel }.run(sink)
             }
         };
         totals.map_err(|source| Error::from_lane(source, path, &order.store.file(segment.number)))
@@ -167,7 +213,8 @@ impl<'a> Worker<'a> {
         let (video, path) = (&order.plan.video, &order.plan.job.input);
         let (library, _) = self.found.decode_path(video);
         let Some(library) = library else {
-            let decoder = decode_in_software(path, source, self.settings.stall, order.threads)?;
+            let decoder =
+                decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
             return Ok(GpuSource::Upload { decoder, depth: video.depth });
         };
         let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };

@@ -2,8 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::device::DeviceChoice;
+use super::engines::EngineSettings;
+use super::hdr::HdrChoice;
+use super::part::Part;
 use crate::kernels::key::KeyColour;
-use crate::layout::Packing;
+use crate::lane::Touch;
+use crate::layout::LayoutChoice;
 use crate::software;
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -36,17 +40,39 @@ pub enum MatteChoice {
     },
 }
 
+/// What encodes, as asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EncoderChoice {
+    /// Our own on a GPU where speed is asked for, else libvpx.
+    #[default]
+    Auto,
+    /// libvpx.
+    Libvpx,
+    /// Our own, which needs a GPU.
+    Native,
+}
+
 /// Settings common to all files of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How the background is found.
     pub matte: MatteChoice,
+    /// Changes to the matte.
+    pub touch: Touch,
     /// Where the work is done.
     pub device: DeviceChoice,
-    /// Packing of the eyes where the user says so.
-    pub packing: Option<Packing>,
+    /// Packing and projection where the user says so.
+    pub layout: LayoutChoice,
+    /// The part of each video that is done.
+    pub part: Part,
+    /// What becomes of high dynamic range.
+    pub hdr: HdrChoice,
+    /// What runs the network.
+    pub engine: EngineSettings,
     /// Encoder preset.
     pub quality: Quality,
+    /// What encodes.
+    pub encoder: EncoderChoice,
     /// Constant-quality level of the colour stream, 0..=63; the preset's when `None`.
     pub crf: Option<u8>,
     /// What becomes of the sound.

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::error::Error;
+use super::hdr::HdrChoice;
 use super::input::{ShownPictures, open_input};
 use super::output::PendingFile;
 use super::playback::{Frame, Playback};
 use crate::frame::{Picture, Samples, Size, Yuv420};
 use crate::kernels::colour::ToRgb;
+use crate::layout::LayoutChoice;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -42,8 +44,11 @@ pub fn write_sheet(
     let picks: Vec<u64> = (0..rows as u64).map(|i| (2 * i + 1) * frames / (2 * rows as u64)).collect();
     let mut sheet = Sheet::new(cell, picks.len());
     let convert = ToRgb::new(playback.colour().matrix, playback.range(), 8);
-    let mut source =
-        input.map(|path| ShownPictures::start(path, open_input(path, None)?, stall)).transpose()?;
+    let (part, hdr) = (playback.part(), HdrChoice::of_output(playback.colour()));
+    let open = |path| {
+        Ok::<_, Error>(open_input(path, &LayoutChoice::default())?.within(part.as_ref()).with_hdr(hdr))
+    };
+    let mut source = input.map(|path| ShownPictures::start(path, open(path)?, stall)).transpose()?;
     for (number, frame) in playback.enumerate() {
         let frame = frame?;
         let picture = source.as_mut().map(ShownPictures::next).transpose()?.flatten();

@@ -5,19 +5,23 @@ use super::device::Found;
 use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
 use super::matting::{Models, key_report, network_report};
+use super::part::Part;
 use super::plan::segments::{Cut, Segment, cut, whole};
-use super::plan::{FilePlan, MattePlan};
+use super::plan::{Coding, FilePlan, MattePlan};
 use super::report::MatteReport;
 use super::settings::{Job, MatteChoice, Settings};
 use super::store::{Identity, SourceIdentity};
 use crate::frame::Rect;
 use crate::kernels::key::KeyParameters;
+use crate::lane::Touch;
+use crate::layout::{Edge, Layout};
 use crate::media::{self, Index, Source};
 use crate::sound::{self, TrackPlan};
 use crate::units::Rational;
 use crate::vp9;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,7 +37,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let path = &job.input;
     let opening = |source| Error::Open { path: path.clone(), source };
     // Opened first: that refuses what is no regular file, and reading from a pipe would wait for its writer.
-    let input = open_input(path, settings.packing)?;
+    let mut input = open_input(path, &settings.layout)?.with_hdr(settings.hdr);
     let source =
         SourceIdentity::of(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
     let mut notes = input.notes.clone();
@@ -46,7 +50,10 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         }
         Err(error) => return Err(opening(error)),
     };
-    let (video, layout, shown) = (input.video.clone(), input.layout.clone(), input.shown.clone());
+    let (video, layout) = (input.video.clone(), input.layout.clone());
+    let part = part_of(path, settings.part, &input, index.as_ref())?;
+    input = input.within(part.as_ref());
+    let shown = input.shown.clone();
     let container = input.container.clone();
     let key_interval = key_interval(video.frame_rate);
     let times = |index: &Index| {
@@ -59,12 +66,18 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
             // A key looks at each picture by itself.
             let has_state = matches!(settings.matte, MatteChoice::Network { .. });
             let warm_up = if has_state { settings.warm_up } else { 0 };
-            cut(index, &Cut { length, warm_up, shown: shown.clone(), key_interval })
+            let begins_inside = part.as_ref().is_some_and(|part| part.start != i64::MIN);
+            cut(index, &Cut { length, warm_up, begins_inside, shown: shown.clone(), key_interval })
         }
         None => vec![whole(shown.clone(), input.expected_frames.unwrap_or(0), key_interval)],
     };
     if segments.is_empty() {
-        return Err(Error::NoFrames { path: path.clone() });
+        return Err(match part {
+            None => Error::NoFrames { path: path.clone() },
+            Some(_) => {
+                Error::Usage(format!("{}: no frame lies in the part {}", path.display(), settings.part))
+            }
+        });
     }
     let frames = index.as_ref().map_or(input.expected_frames, |_| Some(frames_of(&segments)));
     let origin = index.as_ref().and_then(times);
@@ -72,12 +85,20 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     for track in &sound {
         notes.extend(track.notes.iter().map(|note| format!("audio {}: {note}", track.track.id)));
     }
+    let info = input.source.info();
+    let (chapters, tags) = (info.chapters.clone(), carried(&info.tags));
     let eyes = layout.packing.eyes(video.size);
+    let on_gpu = matches!((found, &settings.matte), (Found::Gpu(_), MatteChoice::Network { .. }));
+    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu)?;
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    let named = named_settings(settings, found, models, &matte, layout.packing.to_string())?;
+    check_touch(settings, found, &matte)?;
+    notes.extend(edge_note(&layout, found, &matte));
+    let shape = (&layout, video.is_mapped_to_sdr());
+    let named = named_settings(settings, (found, models), &matte, coding, shape)?;
     let identity = Identity::new(source, named, &segments);
-    // Segments have no sound: those that are finished are good for whatever becomes of it.
-    let described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
+    // Segments have neither sound nor projection: those that are finished are good for whatever becomes of it.
+    let mut described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
+    described.extend(layout.to_write().map(|(projection, pose)| format!("{projection:?} {pose:?}")));
     let work_name = identity.name(&described.join("; "));
     Ok(FilePlan {
         job: job.clone(),
@@ -86,14 +107,77 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         layout,
         matte,
         matte_report,
+        coding,
+        chapters,
+        tags,
         sound,
         origin,
+        part,
         frames,
         segments,
         identity,
         work_name,
         notes,
     })
+}
+
+/// The tags of a source that hold for its output, too: not those about its own bytes or of the program that
+/// wrote it, nor ours when it is an output itself.
+fn carried(tags: &[(String, String)]) -> Vec<(String, String)> {
+    const OWN: [&str; 8] =
+        ["ENCODER", "ENCODED_BY", "DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "VRPIPE_", "ALPHA_MODE"];
+    let own = |name: &str| OWN.iter().any(|start| name.to_ascii_uppercase().starts_with(start));
+    tags.iter().filter(|(name, _)| !own(name)).cloned().collect()
+}
+
+/// The part that is to be done, in ticks; `None` for all of it.
+fn part_of(
+    path: &Path,
+    asked: Part,
+    input: &Input,
+    index: Option<&Index>,
+) -> Result<Option<Range<i64>>, Error> {
+    if asked.is_whole() {
+        return Ok(None);
+    }
+    let Some(index) = index else {
+        return Err(Error::Usage(format!(
+            "{} cannot be indexed, so no part of it can be found",
+            path.display()
+        )));
+    };
+    let times = || index.packets.iter().map(|packet| packet.pts).filter(|pts| input.shown.contains(pts));
+    let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
+    // A video that begins before 0 is moved to 0 as a whole.
+    Ok(Some(asked.ticks(input.video.time_base.seconds(), first.min(0), &(first..last.saturating_add(1)))))
+}
+
+/// Refuses changes to a matte that what finds it here cannot make.
+fn check_touch(settings: &Settings, found: &Found, matte: &MattePlan) -> Result<(), Error> {
+    let touch = settings.touch;
+    match (found, matte) {
+        (_, MattePlan::Key(_)) if touch.changes_maps() => Err(Error::Usage(
+            "--matte-grow and --matte-smooth change the network's matte, a chroma key has none".into(),
+        )),
+        (Found::Gpu(_), MattePlan::Network { .. }) if touch != Touch::default() => {
+            Err(Error::Usage("--matte-* options run on the CPU only so far: add --device cpu".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the GPU does not do yet about the sides of an eye.
+fn edge_note(layout: &Layout, found: &Found, matte: &MattePlan) -> Option<String> {
+    if !matches!((found, matte), (Found::Gpu(_), MattePlan::Network { .. })) {
+        return None;
+    }
+    match layout.projection.edge() {
+        Edge::Plain => None,
+        Edge::Wraps => {
+            Some("on the GPU the matte is not carried across the sides of a 360 picture yet".to_owned())
+        }
+        Edge::LensCircle => Some("on the GPU the matte is not cut to the circle of the lens yet".to_owned()),
+    }
 }
 
 fn frames_of(segments: &[Segment]) -> u64 {
@@ -129,7 +213,8 @@ fn matte(
     let (parameters, how) = match colour {
         Some(colour) => (KeyParameters::new(colour), "given"),
         None => {
-            let mut decoder = decode_in_software(path, input.source, settings.stall, settings.threads)?;
+            let patience = (settings.stall, settings.threads);
+            let mut decoder = decode_in_software(path, input.source, input.video.colour, patience)?;
             let picture = decoder
                 .next_picture()
                 .map_err(|source| Error::Decoder { path: path.to_path_buf(), source })?
@@ -145,20 +230,31 @@ fn matte(
 /// Everything that the bytes of an output depend on besides its source, by name.
 fn named_settings(
     settings: &Settings,
-    found: &Found,
-    models: &Models,
+    (found, models): (&Found, &Models),
     matte: &MattePlan,
-    packing: String,
+    coding: Coding,
+    (layout, mapped): (&Layout, bool),
 ) -> Result<BTreeMap<String, String>, Error> {
-    let (major, minor, patch) = vp9::library_version();
+    let encoder = match coding {
+        Coding::Libvpx => {
+            let (major, minor, patch) = vp9::library_version();
+            format!("libvpx {major}.{minor}.{patch}")
+        }
+        // Its bytes change with this program's version only.
+        Coding::Native => "native".to_owned(),
+    };
     let mut named = BTreeMap::from(
         [
             ("vrpipe", env!("CARGO_PKG_VERSION").to_owned()),
-            ("libvpx", format!("{major}.{minor}.{patch}")),
-            ("layout", packing),
+            ("encoder", encoder),
+            ("layout", layout.packing.to_string()),
+            ("sides", format!("{:?}", layout.projection.edge()).to_lowercase()),
             ("quality", format!("{:?}", settings.quality).to_lowercase()),
             ("crf", settings.crf.map_or("the preset's".to_owned(), |crf| crf.to_string())),
             ("warm-up", settings.warm_up.to_string()),
+            ("part", settings.part.to_string()),
+            ("matte controls", settings.touch.to_string()),
+            ("hdr", if mapped { "mapped" } else { "as it is" }.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );

@@ -3,14 +3,18 @@
 
 use super::plan::FilePlan;
 use crate::frame::Size;
-use crate::layout::Packing;
+use crate::layout::{Packing, Pose, Projection};
 use crate::media::VideoTrack;
 use crate::sound;
 use crate::units::{Rational, TimeBase};
 use crate::webm::muxer;
+use std::ops::Range;
 
 /// Name of the tag that says which work an output is.
 pub(super) const IDENTITY_TAG: &str = "VRPIPE_WORK";
+
+/// Name of the tag that says which part of its source an output is.
+const PART_TAG: &str = "VRPIPE_PART";
 
 /// From ticks to milliseconds that rise from frame to frame.
 #[derive(Clone, Debug)]
@@ -49,7 +53,7 @@ impl Rising {
 impl Timeline {
     /// The times of a file's segment.
     pub(super) fn new(plan: &FilePlan) -> Self {
-        let shift_ticks = plan.origin.map(shift);
+        let shift_ticks = plan.origin.map(|first| moved(first, plan.part.is_some()));
         Self { time_base: plan.video.time_base, shift_ticks, rising: Rising::default() }
     }
 
@@ -65,6 +69,11 @@ impl Timeline {
     }
 }
 
+/// What is added to all times: a part begins at 0, the whole where it does.
+pub(super) fn moved(first: i64, is_part: bool) -> i64 {
+    if is_part { first.saturating_neg() } else { shift(first) }
+}
+
 /// What moves `first` to 0 if it lies before.
 fn shift(first: i64) -> i64 {
     first.min(0).saturating_neg()
@@ -72,7 +81,7 @@ fn shift(first: i64) -> i64 {
 
 /// What a user should know of the times of a file.
 pub(super) fn shift_note(plan: &FilePlan) -> Option<String> {
-    let ticks = plan.origin.map(shift).filter(|&ticks| ticks > 0)?;
+    let ticks = plan.origin.filter(|_| plan.part.is_none()).map(shift).filter(|&ticks| ticks > 0)?;
     let seconds = plan.video.time_base.to_seconds_f64(ticks);
     Some(format!("the input begins {seconds:.3} s before 0; all timestamps were moved by that"))
 }
@@ -80,10 +89,11 @@ pub(super) fn shift_note(plan: &FilePlan) -> Option<String> {
 /// The part of the input's time that goes into the output, for its sound.
 pub(super) fn span(plan: &FilePlan) -> sound::Span {
     let nanoseconds = TimeBase::new(1, 1_000_000_000).expect("a billion is more than 0");
+    let part_end = plan.part.as_ref().map(|part| part.end).filter(|&end| end != i64::MAX);
     let ns = |ticks| plan.video.time_base.convert(ticks, nanoseconds);
     sound::Span {
-        start_ns: plan.origin.map_or(0, |first| ns(first.min(0))),
-        end_ns: plan.video.shown_until_ticks.map(ns),
+        start_ns: plan.origin.map_or(0, |first| ns(moved(first, plan.part.is_some()).saturating_neg())),
+        end_ns: part_end.into_iter().chain(plan.video.shown_until_ticks).min().map(ns),
     }
 }
 
@@ -107,7 +117,9 @@ pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
             size: video.size,
             display_size: display_size(video, packing),
             colour: video.colour,
+            light: video.light.filter(|_| video.colour.is_hdr()),
             packing,
+            projection: projection(plan),
             frame_duration_ns: video
                 .frame_rate
                 .filter(|rate| rate.num() > 0)
@@ -115,9 +127,64 @@ pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
             alpha: true,
         },
         expected_key_frames: key_frames,
-        title: None,
+        title: title(plan),
+        chapters: chapters(plan),
         writing_app: concat!("vrpipe ", env!("CARGO_PKG_VERSION")).to_owned(),
-        tags: vec![(IDENTITY_TAG.to_owned(), plan.work_name.clone())],
+        tags: tags(plan),
+    }
+}
+
+/// Tags of an output: which work it is, and which part of its source.
+fn tags(plan: &FilePlan) -> Vec<(String, String)> {
+    let is_title = |name: &str| name.eq_ignore_ascii_case("TITLE");
+    let mut tags = vec![(IDENTITY_TAG.to_owned(), plan.work_name.clone())];
+    tags.extend(plan.part.as_ref().map(|part| (PART_TAG.to_owned(), format!("{} {}", part.start, part.end))));
+    tags.extend(plan.tags.iter().filter(|(name, _)| !is_title(name)).cloned());
+    tags
+}
+
+/// Title for people, which has an element of its own.
+fn title(plan: &FilePlan) -> Option<String> {
+    let title = plan.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case("TITLE"));
+    title.map(|(_, title)| title.clone())
+}
+
+/// The chapters on the output's timeline; those wholly outside a part are left out.
+fn chapters(plan: &FilePlan) -> Vec<muxer::Chapter> {
+    let sound::Span { start_ns, end_ns } = span(plan);
+    let end_ns = end_ns.unwrap_or(i64::MAX);
+    let placed = |ns: i64| u64::try_from(ns.clamp(start_ns, end_ns).saturating_sub(start_ns)).unwrap_or(0);
+    let next_starts = plan.chapters.iter().skip(1).map(|next| Some(next.start_ns)).chain([None]);
+    let with_ends = plan.chapters.iter().zip(next_starts);
+    let inside = with_ends.filter(|(chapter, next)| {
+        let ends = chapter.end_ns.or(*next).unwrap_or(i64::MAX);
+        chapter.start_ns < end_ns && (ends > start_ns || chapter.start_ns >= start_ns)
+    });
+    inside
+        .map(|(chapter, _)| muxer::Chapter {
+            start_ns: placed(chapter.start_ns),
+            end_ns: chapter.end_ns.map(placed),
+            title: chapter.title.clone(),
+        })
+        .collect()
+}
+
+/// The part of its source that an output is, in ticks of the source, by its tags.
+pub(super) fn part_by_tags(tags: &[(String, String)]) -> Option<Range<i64>> {
+    let (_, part) = tags.iter().find(|(name, _)| name == PART_TAG)?;
+    let (start, end) = part.split_once(' ')?;
+    Some(start.parse().ok()?..end.parse().ok()?)
+}
+
+/// Projection and pose to write; a flat picture that is to be turned says so by its pose.
+fn projection(plan: &FilePlan) -> Option<(Projection, Pose)> {
+    let turn = Pose::turned(plan.video.rotation_degrees);
+    match plan.layout.to_write() {
+        Some((projection, pose)) => Some((projection.clone(), pose)),
+        None if plan.layout.projection == Projection::Rectilinear && !turn.is_level() => {
+            Some((Projection::Rectilinear, turn))
+        }
+        None => None,
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Content {
 
 impl Content {
     /// `color_space` and `color_range` of the VP9 header (VP9 specification, section 7.2.2).
-    fn header_bits(self) -> (u32, u32) {
+    pub(super) fn header_bits(self) -> (u32, u32) {
         match self {
             Self::Matte => (0, 1),
             Self::Colour(colour) => {
@@ -169,7 +169,7 @@ impl EncoderConfig {
 
 /// Smallest and largest power of two of tile columns: a tile is 4 to 64 superblocks of 64 pixels wide
 /// (VP9 specification, section 7.2.6, calc_min_log2_tile_cols and calc_max_log2_tile_cols).
-fn tile_columns_log2_bounds(width: usize) -> (u32, u32) {
+pub(super) fn tile_columns_log2_bounds(width: usize) -> (u32, u32) {
     let superblocks = width.div_ceil(64);
     let min = (0..6).find(|&log2| 64 << log2 >= superblocks).unwrap_or(6);
     let max = (1..=6).take_while(|&log2| superblocks >> log2 >= 4).last().unwrap_or(0);

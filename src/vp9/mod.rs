@@ -11,6 +11,7 @@
 //! quality   the presets            pair      colour and alpha encoded at once, paired by pts
 //! activity  which blocks to code   alpha     the alpha encoder's thread
 //! half      one encoder of a pair, to be measured
+//! native    an encoder of our own, whose pixels a GPU makes
 //! ```
 
 mod activity;
@@ -22,6 +23,7 @@ mod error;
 mod ffi;
 mod half;
 pub mod header;
+pub mod native;
 mod pair;
 mod plane;
 mod quality;

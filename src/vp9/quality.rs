@@ -5,6 +5,7 @@
 //! `docs/encoder.md`.
 #![forbid(unsafe_code)]
 
+use super::native::{self, PairLevels};
 use super::{Content, Deadline, EncoderConfig};
 use crate::frame::{Colour, Size};
 
@@ -29,6 +30,20 @@ impl Quality {
             Self::Balanced => 28,
             Self::Best => 24,
         }
+    }
+
+    /// Levels of our own encoder, as quantiser indices. libvpx means its level for the plainest frames and codes key
+    /// frames and every eighth finer; ours holds for all, so two thirds of it give the same fidelity
+    /// (docs/native-encoder.md).
+    pub fn native_levels(self, crf: Option<u8>) -> PairLevels {
+        let matte = match self {
+            Self::Fast => 8,
+            Self::Balanced => 6,
+            Self::Best => 4,
+        };
+        let colour = crf.unwrap_or(self.default_crf()) * 2 / 3;
+        let index = native::pixels::index_of_level;
+        PairLevels { colour: index(colour), matte: index(matte) }
     }
 
     /// Settings of the colour encoder, on one thread.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vrpipe::frame::Range;
-use vrpipe::layout::{Evidence, Packing};
+use vrpipe::layout::{Evidence, LayoutChoice, Packing};
 use vrpipe::media::Source;
 use vrpipe::packet::Codec;
 
@@ -95,13 +95,13 @@ fn the_shared_clips() {
         compare(&file);
         let source = Source::open(&file).unwrap();
         let name = file.file_name().unwrap().to_str().unwrap();
-        let layout = source.layout(None);
+        let layout = source.layout(&LayoutChoice::default());
         let (packing, evidence) = match name {
             _ if name.contains("_sbs") => (Packing::SideBySide, Evidence::FileName),
             _ if name.contains("_tb") => (Packing::TopBottom, Evidence::FileName),
             _ => (Packing::Mono, Evidence::FileName),
         };
-        assert_eq!((layout.packing, layout.evidence), (packing, evidence), "{name}");
+        assert_eq!((layout.packing, layout.packing_basis.evidence), (packing, evidence), "{name}");
     }
 }
 
@@ -112,8 +112,11 @@ fn synthetic_files_of_every_form() {
         compare(file);
     }
     let stereo = files.iter().find(|f| f.ends_with("stereo.mkv")).unwrap();
-    let layout = Source::open(stereo).unwrap().layout(None);
-    assert_eq!((layout.packing, layout.evidence), (Packing::SideBySideSwapped, Evidence::Container));
+    let layout = Source::open(stereo).unwrap().layout(&LayoutChoice::default());
+    assert_eq!(
+        (layout.packing, layout.packing_basis.evidence),
+        (Packing::SideBySideSwapped, Evidence::Container)
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::launch::{Launch, announce_weights, resolve};
 use super::model::{Memory, Model};
 use super::plan::{BufferId, StatePort};
-use crate::engine::{Engine, Error};
+use crate::engine::{DeviceEngine, Engine, Error};
 use crate::gpu::{Event, Graph, Stream};
 use crate::rvm::StageSize;
 use crate::tensor::{Coefficients, Tensor};
@@ -166,6 +166,20 @@ impl NativeEngine {
 
     fn check_shape(what: &'static str, expected: [usize; 4], got: [usize; 4]) -> Result<(), Error> {
         if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+    }
+}
+
+impl DeviceEngine for NativeEngine {
+    fn src_address(&self) -> u64 {
+        Self::src_address(self)
+    }
+
+    fn coefficient_addresses(&self) -> (u64, u64) {
+        Self::coefficient_addresses(self)
+    }
+
+    fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error> {
+        Self::enqueue_on(self, stream)
     }
 }
 

@@ -148,6 +148,11 @@ impl Decoder {
         answer
     }
 
+    /// Surfaces that are ready.
+    pub fn waiting(&self) -> usize {
+        self.messages.as_ref().map_or(0, Receiver::len)
+    }
+
     /// Counts so far; final once [`Decoder::next_surface`] has given `None`.
     pub fn tally(&self) -> Tally {
         self.watch.tally()

@@ -36,6 +36,25 @@ impl<'a> Matte<'a> {
         let taps = |eye: &Rect| (enlarge(width, eye.size.width), enlarge(height, eye.size.height));
         Ok(Self { coefficients, taps: eyes.iter().map(taps).collect() })
     }
+
+    /// As [`Matte::new`], of maps that go on for `margin` columns beyond each side of the eye: interpolation
+    /// at the sides has a neighbour there.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as there, and when nothing lies between the margins.
+    pub fn with_margin(coefficients: &'a Coefficients, eyes: &[Rect], margin: usize) -> Result<Self, Error> {
+        let mut matte = Self::new(coefficients, eyes)?;
+        let padded = coefficients.a.shape[3];
+        let width = padded.saturating_sub(2 * margin);
+        check::shape("maps between their margins", &[width.max(1)], &[width])?;
+        for (eye, (columns, _)) in eyes.iter().zip(&mut matte.taps) {
+            let step = width as f64 / eye.size.width as f64;
+            for (i, tap) in columns.iter_mut().enumerate() {
+                *tap = Tap::at(margin as f64 + (i as f64 + 0.5) * step - 0.5, 0, padded - 1);
+            }
+        }
+        Ok(matte)
+    }
 }
 
 /// A row of the eight maps (A then b), enlarged downwards but not yet along the row.

@@ -28,6 +28,7 @@ mod factors;
 #[cfg(test)]
 mod golden;
 mod launch;
+mod lens;
 mod matte;
 mod reference;
 mod shade;
@@ -37,6 +38,7 @@ mod tests;
 pub use cell::Cell;
 pub use dither::{BAYER, threshold};
 pub use launch::ComposeJob;
+pub use lens::{Circle, Lens, LensRow};
 pub use matte::Matte;
 pub use reference::compose;
 pub use shade::{Pixel, Shade, settle};

@@ -1,8 +1,9 @@
 //! From a picture in device memory to a composed frame on its way to the host.
 
 use super::host::HostFrame;
+use super::out::Out;
 use crate::engine::native::{Model, NativeEngine};
-use crate::engine::{self, Engine};
+use crate::engine::{self, DeviceEngine};
 use crate::frame::{Colour, Rect, Size};
 use crate::gpu::nvdec::{Surface, SurfaceFormat};
 use crate::gpu::{Device, Event, Stream};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 /// One lane's share of a GPU: its engine with the state of one video, and the full-size jobs.
 pub struct GpuMatte {
     device: Arc<Device>,
-    engine: NativeEngine,
+    engine: Box<dyn DeviceEngine>,
     sample: SampleJob,
     compose: ComposeJob,
     colour: Colour,
@@ -47,6 +48,21 @@ impl GpuMatte {
         eyes: &[Rect],
         colour: Colour,
     ) -> Result<Self, Error> {
+        Self::with_engine(device, Box::new(NativeEngine::new(model)?), stage, size, eyes, colour)
+    }
+
+    /// As [`GpuMatte::new`], with any engine on this device.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, or sizes contradict each other.
+    pub fn with_engine(
+        device: &Arc<Device>,
+        engine: Box<dyn DeviceEngine>,
+        stage: &Stage,
+        size: Size,
+        eyes: &[Rect],
+        colour: Colour,
+    ) -> Result<Self, Error> {
         let composed = || {
             Ok::<_, Error>(Composed {
                 planes: DeviceComposite::new(device, size)?,
@@ -54,7 +70,6 @@ impl GpuMatte {
                 copied: Event::new(device)?,
             })
         };
-        let engine = NativeEngine::new(model)?;
         let (seen, wanted) = (engine.stage_size(), stage.size);
         let (expected, got) =
             ([engine.eyes(), 3, seen.height, seen.width], [eyes.len(), 3, wanted.height, wanted.width]);
@@ -92,14 +107,14 @@ impl GpuMatte {
         &self.work
     }
 
-    /// Enqueues all work on a decoded surface and, with `out`, the copy of the result to it. The
-    /// surface may be dropped at once; `out` is ready when it says so.
+    /// Enqueues all work on a decoded surface, and on what becomes of it. The surface may be dropped at once;
+    /// what is in `out` is ready when it says so.
     ///
     /// # Errors
     /// When the surface does not fit the lane, or the driver fails.
-    pub fn surface(&mut self, surface: &mut Surface, out: Option<&mut HostFrame>) -> Result<(), Error> {
+    pub fn surface(&mut self, surface: &mut Surface, out: Out<'_>) -> Result<(), Error> {
         let (work, colour) = (&self.work, self.colour);
-        let (engine, sample, compose) = (&mut self.engine, &self.sample, &self.compose);
+        let (engine, sample, compose) = (&mut *self.engine, &self.sample, &self.compose);
         let result = &mut self.results[self.turn];
         work.wait(&result.copied)?;
         surface.read(work, |view| {
@@ -113,26 +128,38 @@ impl GpuMatte {
                 high_bits: view.format == SurfaceFormat::P016,
                 colour,
             };
-            enqueue(work, &picture, engine, sample, compose, &mut result.planes)
+            matte(work, &picture, engine, sample)?;
+            match out {
+                Out::State => Ok(()),
+                _ => compose_into(work, &picture, engine, compose, &mut result.planes),
+            }
         })?;
         self.hand_over(out)
     }
 
     /// As [`GpuMatte::surface`], on a picture that work on [`GpuMatte::work`] has put on the device.
-    pub(super) fn picture(
-        &mut self,
-        picture: &DevicePicture,
-        out: Option<&mut HostFrame>,
-    ) -> Result<(), Error> {
+    pub(super) fn picture(&mut self, picture: &DevicePicture, out: Out<'_>) -> Result<(), Error> {
         let result = &mut self.results[self.turn];
         self.work.wait(&result.copied)?;
-        enqueue(&self.work, picture, &mut self.engine, &self.sample, &self.compose, &mut result.planes)?;
+        matte(&self.work, picture, &mut *self.engine, &self.sample)?;
+        if !matches!(out, Out::State) {
+            compose_into(&self.work, picture, &*self.engine, &self.compose, &mut result.planes)?;
+        }
         self.hand_over(out)
     }
 
-    fn hand_over(&mut self, out: Option<&mut HostFrame>) -> Result<(), Error> {
-        let Some(out) = out else { return Ok(()) };
+    fn hand_over(&mut self, out: Out<'_>) -> Result<(), Error> {
         let result = &self.results[self.turn];
+        let out = match out {
+            Out::State => return Ok(()),
+            Out::Coded(encoder, frame) => {
+                // SAFETY: the composite is written by work on this stream alone, and the frame is not touched
+                // until its run on this stream is waited for (`BitsCoder::encode`).
+                unsafe { encoder.enqueue(&self.work, &result.planes, frame.key, &mut frame.out) }?;
+                return Ok(());
+            }
+            Out::Planes(out) => out,
+        };
         result.done.record(&self.work)?;
         self.copies.wait(&result.done)?;
         result.planes.buffer().download(&self.copies, &mut out.planes)?;
@@ -152,22 +179,31 @@ impl Drop for GpuMatte {
     }
 }
 
-/// Sample, one step of the network, compose.
-fn enqueue(
+/// Sample and one step of the network.
+fn matte(
     work: &Stream,
     picture: &DevicePicture,
-    engine: &mut NativeEngine,
+    engine: &mut dyn DeviceEngine,
     sample: &SampleJob,
-    compose: &ComposeJob,
-    out: &mut DeviceComposite,
 ) -> Result<(), Error> {
     // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this
     // (`Surface::read`, `Uploader::upload`), and the engine's input has the size that the job was made
     // for: `GpuMatte::new` compares them.
     unsafe { sample.enqueue(work, picture, engine.src_address()) }?;
     engine.enqueue_on(work)?;
-    // SAFETY: as above; the maps are the engine's, written before on this stream, and `out` is used
-    // by this stream alone until `copied` has happened.
+    Ok(())
+}
+
+/// Full-size colour and alpha from the last step's maps.
+fn compose_into(
+    work: &Stream,
+    picture: &DevicePicture,
+    engine: &dyn DeviceEngine,
+    compose: &ComposeJob,
+    out: &mut DeviceComposite,
+) -> Result<(), Error> {
+    // SAFETY: the picture as in `matte`; the maps are the engine's, written before on this stream, and `out` is
+    // used by this stream alone until `copied` has happened.
     unsafe { compose.enqueue(work, picture, engine.coefficient_addresses(), out) }?;
     Ok(())
 }

@@ -1,22 +1,27 @@
 //! The lane of a machine with an NVIDIA GPU.
 //!
 //! ```text
-//! NVDEC ──Surface──┐                         ┌─ copies stream ─> HostFrame ─> encode thread
-//! or software ─ upload ─> work stream: sample, network step, compose
+//! NVDEC ──Surface──┐                                  ┌─ planes ─> HostFrame ─> encode thread: libvpx
+//! or software ─ upload ─> sample, network step, compose ─┤
+//!                                                     └─ our encoder's kernels ─> CodedFrame ─> its bits
 //! ```
 //!
 //! The caller's thread only enqueues; two composites on the device let the copy of one frame run
-//! beside the work on the next, and the ring of host frames bounds how far the GPU runs ahead.
+//! beside the work on the next, and the ring of frames bounds how far the GPU runs ahead.
 
+mod coded;
 mod host;
 mod matte;
+mod out;
 mod run;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod upload;
 
+pub use coded::{CodedFrame, NativeGear};
 pub use host::HostFrame;
 pub use matte::GpuMatte;
-pub use run::{GpuLane, GpuSource};
-pub use steps::GpuSteps;
+pub use out::Out;
+pub use run::{GpuCoding, GpuLane, GpuSource};
+pub use steps::{GpuSteps, StepTimes};

@@ -1,18 +1,23 @@
 //! The loop of a GPU lane.
 #![forbid(unsafe_code)]
 
+use super::coded::{BitsCoder, NativeGear};
 use super::host::HostFrame;
 use super::matte::GpuMatte;
+use super::out::{Native, Out, Planes, Target};
 use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
 use crate::lane::Error;
-use crate::lane::encode::{FRAMES, Part, Ring, Sink, Span, Step, Totals, run_beside};
+use crate::lane::encode::{FRAMES, PairCoder, Part, Ring, Sink, Span, Step, Totals, run_beside, waiting_for};
 use crate::software;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
+use crate::vp9::native::PairWriter;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// Where a GPU lane's pictures come from.
 pub enum GpuSource {
@@ -24,6 +29,27 @@ pub enum GpuSource {
         decoder: Box<dyn software::Decoder>,
         /// Bits per sample.
         depth: u8,
+    },
+}
+
+/// What encodes the frames, with buffers of an earlier run on this matte, if any; they are there again after a run
+/// that went well.
+pub enum GpuCoding<'a> {
+    /// libvpx, on the CPU.
+    Libvpx {
+        /// The encoders.
+        pair: Box<Pair>,
+        /// The buffers.
+        frames: &'a mut Vec<HostFrame>,
+    },
+    /// Our own encoder: pixels on the GPU, bits on the CPU.
+    Native {
+        /// State and buffers on the GPU.
+        gear: &'a mut NativeGear,
+        /// Writes the bits.
+        writer: Box<PairWriter>,
+        /// Frames from one key point to the next.
+        key_interval: NonZeroU32,
     },
 }
 
@@ -39,10 +65,8 @@ pub struct GpuLane<'a> {
     pub span: Span,
     /// Does the work on the device; goes on with the state that it has.
     pub matte: &'a mut GpuMatte,
-    /// Buffers of an earlier run on this matte, if any; they are there again after a run that went well.
-    pub frames: &'a mut Vec<HostFrame>,
     /// Encodes colour and alpha.
-    pub pair: Pair,
+    pub coding: GpuCoding<'a>,
     /// Where the time goes.
     pub clocks: &'a LaneClocks,
     /// Set by a signal: stop at the next frame.
@@ -56,10 +80,7 @@ impl GpuLane<'_> {
     /// # Errors
     /// The first failure of any stage.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { source, device, size, span, matte, frames, pair, clocks, cancel } = self;
-        while frames.len() < FRAMES {
-            frames.push(matte.host_frame()?);
-        }
+        let Self { source, device, size, span, matte, coding, clocks, cancel } = self;
         let mut feed = match source {
             GpuSource::Nvdec(decoder) => Feed::Nvdec(decoder),
             GpuSource::Upload { decoder, depth } => {
@@ -67,9 +88,25 @@ impl GpuLane<'_> {
             }
         };
         let mut stage = Stage { size, span, matte, clocks };
-        let step = |ring: &Ring<HostFrame>, done| feed.step(&mut stage, ring, done);
-        let totals = run_beside(pair, frames, clocks, cancel, sink, step)?;
+        let totals = match coding {
+            GpuCoding::Libvpx { pair, frames } => {
+                while frames.len() < FRAMES {
+                    frames.push(stage.matte.host_frame()?);
+                }
+                let step = |ring: &Ring<_>, done| feed.step(&mut stage, ring, &mut Planes, done);
+                run_beside(PairCoder::new(*pair), frames, clocks, cancel, sink, step)?
+            }
+            GpuCoding::Native { gear, writer, key_interval } => {
+                gear.fill()?;
+                let NativeGear { encoder, frames, .. } = gear;
+                let mut target = Native::new(encoder, key_interval);
+                let coder = BitsCoder::new(*writer, &device)?;
+                let step = |ring: &Ring<_>, done| feed.step(&mut stage, ring, &mut target, done);
+                run_beside(coder, frames, clocks, cancel, sink, step)?
+            }
+        };
         let (unseen, complaints) = feed.tally();
+        clocks.close.time(|| drop(feed));
         Ok(Totals { unseen, complaints, ..totals })
     }
 }
@@ -99,54 +136,70 @@ impl Feed {
     }
 
     /// Takes one picture through; the clock `network` counts the enqueueing of all device work.
-    fn step(&mut self, stage: &mut Stage<'_>, ring: &Ring<HostFrame>, done: u64) -> Result<Step, Error> {
-        let clocks = stage.clocks;
+    fn step<F>(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ring: &Ring<F>,
+        target: &mut impl Target<F>,
+        done: u64,
+    ) -> Result<Step, Error> {
+        let asked = Instant::now();
         match self {
             Self::Nvdec(decoder) => {
-                let next = clocks.decode_wait.time(|| decoder.next_surface());
-                let Some(mut surface) = next.map_err(|source| Error::Nvdec { frames: done, source })? else {
-                    return Ok(Step::Over);
-                };
+                stage.clocks.decoded.see(decoder.waiting());
+                let next = decoder.next_surface().map_err(|source| Error::Nvdec { frames: done, source })?;
+                let waited = asked.elapsed();
+                let Some(mut surface) = next else { return Ok(stage.over(done, waited)) };
                 let (pts, size) = (surface.pts(), surface.size());
-                stage.through(ring, done, pts, size, |matte, out| matte.surface(&mut surface, out))
+                let enqueue = |matte: &mut GpuMatte, out: Out<'_>| matte.surface(&mut surface, out);
+                stage.through(ring, target, done, (pts, size, waited), enqueue)
             }
             Self::Upload(decoder, uploader) => {
-                let next = clocks.decode_wait.time(|| decoder.next_picture());
-                let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
-                    return Ok(Step::Over);
-                };
-                stage.through(ring, done, picture.pts, picture.size, |matte, out| {
+                let next = decoder.next_picture().map_err(|source| Error::Decode { frames: done, source })?;
+                let waited = asked.elapsed();
+                let Some(picture) = next else { return Ok(stage.over(done, waited)) };
+                let enqueue = |matte: &mut GpuMatte, out: Out<'_>| {
                     let uploaded = uploader.upload(matte.work(), &picture)?;
                     matte.picture(&uploaded, out)
-                })
+                };
+                stage.through(ring, target, done, (picture.pts, picture.size, waited), enqueue)
             }
         }
     }
 }
 
 impl Stage<'_> {
-    fn through(
+    /// The stream has ended; that was waited for.
+    fn over(&self, done: u64, waited: Duration) -> Step {
+        waiting_for(self.clocks, done, Part::Behind).add(waited, 1);
+        Step::Over
+    }
+
+    /// Takes a picture with its time, its size and the wait for it.
+    fn through<F>(
         &mut self,
-        ring: &Ring<HostFrame>,
+        ring: &Ring<F>,
+        target: &mut impl Target<F>,
         done: u64,
-        pts: i64,
-        got: Size,
-        enqueue: impl FnOnce(&mut GpuMatte, Option<&mut HostFrame>) -> Result<(), Error>,
+        (pts, got, waited): (i64, Size, Duration),
+        enqueue: impl FnOnce(&mut GpuMatte, Out<'_>) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         if got != self.size {
             return Err(Error::SizeChange { frames: done, expected: self.size, got });
         }
-        match self.span.part(pts) {
+        let part = self.span.part(pts);
+        waiting_for(self.clocks, done, part).add(waited, 1);
+        match part {
             Part::Ahead => Ok(Step::Done),
             Part::Behind => Ok(Step::Over),
             Part::WarmUp => {
                 // Only the state of the network is of interest.
-                self.clocks.network.time(|| enqueue(self.matte, None))?;
+                self.clocks.network.time(|| enqueue(self.matte, Out::State))?;
                 Ok(Step::Done)
             }
             Part::Shown => {
                 let Some(mut frame) = ring.take(self.clocks) else { return Ok(Step::Over) };
-                self.clocks.network.time(|| enqueue(self.matte, Some(&mut frame)))?;
+                self.clocks.network.time(|| enqueue(self.matte, target.out(&mut frame)))?;
                 Ok(ring.give(pts, frame))
             }
         }

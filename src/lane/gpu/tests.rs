@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::upload::Uploader;
-use super::{GpuMatte, HostFrame};
+use super::{GpuMatte, HostFrame, Out};
 use crate::engine::cpu::CpuEngine;
 use crate::engine::native::{Model, Tiles};
 use crate::frame::{Composite, Picture, Rect, Size};
 use crate::gpu::{Device, MemoryUse, nvdec};
 use crate::kernels::sample;
 use crate::lane::Matte;
+use crate::layout::LayoutChoice;
 use crate::media::{self, Source, VideoTrack};
 use crate::rvm::{Refiner, Stage, StageSize, Variant, Weights, build_graph};
 use crate::software;
@@ -82,13 +83,13 @@ impl Pictures {
             Self::Nvdec(decoder) => {
                 let mut surface = decoder.next_surface().unwrap()?;
                 let picture = surface.to_picture(matte.work(), video.colour).unwrap();
-                matte.surface(&mut surface, Some(out)).unwrap();
+                matte.surface(&mut surface, Out::Planes(out)).unwrap();
                 Some(picture)
             }
             Self::Software(decoder, uploader) => {
                 let picture = decoder.next_picture().unwrap()?;
                 let uploaded = uploader.upload(matte.work(), &picture).unwrap();
-                matte.picture(&uploaded, Some(out)).unwrap();
+                matte.picture(&uploaded, Out::Planes(out)).unwrap();
                 Some(picture)
             }
         }
@@ -117,7 +118,7 @@ fn lanes(
 fn compare_clip(device: &Arc<Device>, weights: &Weights, path: &Path, detail: usize, frames: usize) -> bool {
     let source = Source::open(path).unwrap();
     let video = source.video().clone();
-    let packing = media::choose_layout(video.packing.as_ref(), path, None).packing;
+    let packing = media::choose_layout(&video, path, &LayoutChoice::default()).packing;
     let eyes = packing.eyes(video.size);
     let Some(mut pictures) = Pictures::open(device, path) else {
         eprintln!("skipped: {}: neither NVDEC nor ffmpeg is there for it", path.display());
@@ -247,7 +248,7 @@ fn an_8k_10_bit_lane_takes_at_most_2_gib() {
         let mut host = matte.host_frame().unwrap();
         for _ in 0..12 {
             let mut surface = decoder.next_surface().unwrap().unwrap();
-            matte.surface(&mut surface, Some(&mut host)).unwrap();
+            matte.surface(&mut surface, Out::Planes(&mut host)).unwrap();
             host.wait().unwrap();
         }
         println!("{variant:?}, NVDEC: {} ({:?})", device.ledger().now().sentence(), decoder.tally());

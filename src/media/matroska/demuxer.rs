@@ -15,10 +15,12 @@ use crate::media::index::Index;
 use crate::media::info::Container;
 use crate::media::input::Input;
 use crate::media::source::{Demuxed, MAX_PACKET_BYTES, Opened};
-use crate::media::{Error, bitstream};
+use crate::media::{Error, bitstream, spherical};
 use crate::packet::{Codec, Packet};
 use crate::units::TimeBase;
 
+use super::ebml;
+use super::extras;
 use super::scan::Scan;
 use super::segment::{self, Segment};
 use super::tracks;
@@ -56,7 +58,20 @@ impl Matroska {
         let stripped = stripped_header(track)?;
         let configuration = track.codec_private().unwrap_or_default().to_vec();
         let tracks_body = segment.tracks.get(segment.tracks_header_bytes..).unwrap_or_default();
-        let video = tracks::video(tracks_body, number);
+        let mut video = tracks::video(tracks_body, number);
+        let (chapters, tags) = (segment.extras.chapters(), segment.extras.tags());
+        if let Some(xml) = &tags.spherical {
+            let stated = spherical::read(xml.as_bytes(), &mut video.notes);
+            video.layout.packing = video.layout.packing.or(stated.packing);
+            video.layout.projection = video.layout.projection.or(stated.projection);
+        }
+        let mut tags = tags.named;
+        let title = ebml::children(&segment.info).next().and_then(|(_, info)| ebml::child(info, ebml::TITLE));
+        if let Some(title) = title.and_then(extras::text)
+            && tags.iter().all(|(name, _)| !name.eq_ignore_ascii_case("TITLE"))
+        {
+            tags.insert(0, ("TITLE".to_owned(), title));
+        }
         let scale = i64::try_from(file.info().timestamp_scale().get()).unwrap_or(i64::MAX);
         let time_base = TimeBase::new(scale, 1_000_000_000).expect("the scale is not 0 and not negative");
         let audio: Vec<AudioTrack> =
@@ -69,14 +84,15 @@ impl Matroska {
             format: video.format,
             configuration: configuration.clone(),
             colour: video.colour,
+            light: video.light,
             time_base,
             frame_count: None,
             duration_ticks: duration.map(|d| d.round() as i64),
             frame_rate: track.default_duration().and_then(|ns| tracks::frame_rate(ns.get())),
             shown_from_ticks: 0,
             shown_until_ticks: None,
-            packing: video.packing,
-            rotation_degrees: 0,
+            layout: video.layout,
+            rotation_degrees: video.rotation_degrees,
             pixel_aspect: video.pixel_aspect,
             notes: video.notes,
         };
@@ -87,6 +103,8 @@ impl Matroska {
             video: demuxed,
             other_tracks: file.tracks().len() - 1 - audio.len(),
             audio,
+            chapters,
+            tags,
             demuxer: Self {
                 file,
                 view,

@@ -21,6 +21,32 @@ pub(super) const CLUSTER: u32 = 0x1F43_B675;
 /// A BlockGroup, in a Cluster.
 pub(super) const BLOCK_GROUP: u32 = 0xA0;
 
+/// SeekHead, in the Segment, and what is in it.
+pub(super) const SEEK_HEAD: u32 = 0x114D_9B74;
+pub(super) const SEEK: u32 = 0x4DBB;
+pub(super) const SEEK_ID: u32 = 0x53AB;
+pub(super) const SEEK_POSITION: u32 = 0x53AC;
+/// Chapters, in the Segment, and what is in them.
+pub(super) const CHAPTERS: u32 = 0x1043_A770;
+pub(super) const EDITION_ENTRY: u32 = 0x45B9;
+pub(super) const CHAPTER_ATOM: u32 = 0xB6;
+pub(super) const CHAPTER_START: u32 = 0x91;
+pub(super) const CHAPTER_END: u32 = 0x92;
+pub(super) const CHAPTER_HIDDEN: u32 = 0x98;
+pub(super) const CHAPTER_DISPLAY: u32 = 0x80;
+pub(super) const CHAPTER_STRING: u32 = 0x85;
+/// Tags, in the Segment, and what is in them.
+pub(super) const TAGS: u32 = 0x1254_C367;
+pub(super) const TAG: u32 = 0x7373;
+pub(super) const TARGETS: u32 = 0x63C0;
+/// UIDs of a track, an edition, a chapter, an attachment.
+pub(super) const TARGET_UIDS: [u32; 4] = [0x63C5, 0x63C9, 0x63C4, 0x63C6];
+pub(super) const SIMPLE_TAG: u32 = 0x67C8;
+pub(super) const TAG_NAME: u32 = 0x45A3;
+pub(super) const TAG_STRING: u32 = 0x4487;
+/// Title, in Info.
+pub(super) const TITLE: u32 = 0x7BA9;
+
 /// Longest header: an ID of 4 bytes and a size of 8.
 pub(super) const MAX_HEADER_BYTES: u64 = 12;
 
@@ -108,6 +134,16 @@ pub(super) fn child(data: &[u8], id: u32) -> Option<&[u8]> {
 /// An unsigned integer; `None` beyond 8 bytes.
 pub(super) fn unsigned(body: &[u8]) -> Option<u64> {
     (body.len() <= 8).then(|| body.iter().fold(0, |v, &b| v << 8 | u64::from(b)))
+}
+
+/// A floating-point number of 4 or 8 bytes, or of none, which is 0; `None` for other lengths.
+pub(super) fn float(body: &[u8]) -> Option<f64> {
+    match body.len() {
+        0 => Some(0.0),
+        4 => body.try_into().ok().map(|bytes| f32::from_be_bytes(bytes).into()),
+        8 => body.try_into().ok().map(f64::from_be_bytes),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@
 mod audio;
 mod demuxer;
 mod ebml;
+mod extras;
 mod lacing;
+mod projection;
 mod scan;
 mod segment;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::media::Error;
 use crate::media::input::Input;
 
 use super::ebml::{self, Header};
+use super::extras::Extras;
 
 /// The EBML header has some 40 bytes.
 const MAX_EBML_BYTES: u64 = 64 << 10;
@@ -25,6 +26,8 @@ pub(super) struct Segment {
     pub(super) tracks: Vec<u8>,
     /// Bytes of the header of Tracks.
     pub(super) tracks_header_bytes: usize,
+    /// Chapters and tags.
+    pub(super) extras: Extras,
     /// File offset of the first Cluster.
     pub(super) clusters_at: u64,
     /// File offset behind the Segment, where its size is known.
@@ -59,7 +62,7 @@ impl Segment {
 
     fn walk(input: &mut Input, doc_type: String, start: u64, end: Option<u64>) -> Result<Self, Error> {
         let stop = end.unwrap_or(u64::MAX).min(input.len());
-        let (mut info, mut tracks) = (None, None);
+        let (mut info, mut tracks, mut extras) = (None, None, Extras::default());
         let mut at = start;
         for _ in 0..MAX_ELEMENTS {
             if at >= stop {
@@ -80,7 +83,16 @@ impl Segment {
                 };
                 let info = info.ok_or_else(|| missing("Info element"))?;
                 let (tracks, tracks_header_bytes) = tracks.ok_or_else(|| missing("Tracks element"))?;
-                return Ok(Self { doc_type, info, tracks, tracks_header_bytes, clusters_at: at, end });
+                extras.follow(input, start, stop);
+                return Ok(Self {
+                    doc_type,
+                    info,
+                    tracks,
+                    tracks_header_bytes,
+                    extras,
+                    clusters_at: at,
+                    end,
+                });
             }
             let next = after(at, header)?;
             match header.id {
@@ -89,6 +101,7 @@ impl Segment {
                     let bytes = input.read_vec(at, next - at, MAX_HEAD_BYTES, "Tracks element")?;
                     tracks = Some((bytes, header.bytes));
                 }
+                id if Extras::wants(id) => extras.take(input, (at, next), header),
                 _ => {}
             }
             at = next;

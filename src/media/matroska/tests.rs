@@ -1,7 +1,7 @@
 //! Files built element by element.
 
 use crate::frame::{Matrix, Range};
-use crate::layout::Packing;
+use crate::layout::{Packing, Projection};
 use crate::media::tests::{drain, open, refusal, vp8_frame};
 use crate::media::{Container, Error};
 use crate::units::Rational;
@@ -159,13 +159,16 @@ fn the_video_element_is_read() {
     let video = source.video();
     assert_eq!((video.colour.matrix, video.colour.range), (Matrix::Bt2020, Range::Full));
     assert_eq!((video.colour.primaries, video.colour.transfer), (9, 18));
-    assert_eq!(video.packing, Some((Packing::SideBySide, "element StereoMode: 1, side-by-side".to_owned())));
+    assert_eq!(
+        video.layout.packing,
+        Some((Packing::SideBySide, "element StereoMode: 1, side-by-side".to_owned()))
+    );
     // Display size of one eye: 16x8 per eye of 8x8 pixels is 2:1.
     assert_eq!(video.pixel_aspect, Rational::new(2, 1));
     assert_eq!(video.frame_rate, Rational::new(30_000, 1001));
     let tracks = tracks_element("V_VP8", &el(0x53B8, &[&[6]]), &[]);
     let source = open(&file(&[&info(), &tracks, &one])).unwrap();
-    assert_eq!((source.video().packing.as_ref(), source.video().notes.len()), (None, 1));
+    assert_eq!((source.video().layout.packing.as_ref(), source.video().notes.len()), (None, 1));
 }
 
 #[test]
@@ -269,4 +272,40 @@ fn every_cut_gives_the_packets_ahead_of_it() {
     }
     // Without sizes, a cut right behind a block cannot be told from the end.
     assert_eq!(clean_ends, [1, 2]);
+}
+
+#[test]
+fn projections_and_poses() {
+    let float = |value: f64| value.to_be_bytes();
+    let element = |kind: u8, private: &[u8], angles: [f64; 3]| {
+        let private = if private.is_empty() { vec![] } else { el(0x7672, &[private]) };
+        let [yaw, pitch, roll] = angles.map(float);
+        let pose = [el(0x7673, &[&yaw]), el(0x7674, &[&pitch]), el(0x7675, &[&roll])].concat();
+        el(0x7670, &[&el(0x7671, &[&[kind]]), &private, &pose])
+    };
+    let half = [[0; 12], [0x40, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let half = [&half[..8], &half[8..12], &half[12..20]].concat();
+    for (video, projection, turn, notes) in [
+        (element(1, &[], [0.0; 3]), Some(Projection::SPHERE), 0, 0),
+        (element(1, &half, [10.0, -5.5, 0.0]), Some(Projection::HALF), 0, 0),
+        (element(1, &half[..7], [0.0; 3]), None, 0, 1),
+        (element(2, &[0; 12], [0.0; 3]), Some(Projection::Cubemap { padding: 0 }), 0, 0),
+        (element(0, &[], [0.0, 0.0, -90.0]), Some(Projection::Rectilinear), 90, 0),
+        (element(0, &[], [0.0, 0.0, 90.0]), Some(Projection::Rectilinear), 270, 0),
+        (element(0, &[], [0.0, 0.0, f64::NAN]), Some(Projection::Rectilinear), 0, 1),
+        (element(9, &[], [0.0; 3]), None, 0, 1),
+        (el(0x7670, &[]), Some(Projection::Rectilinear), 0, 0),
+        (el(0x7670, &[&el(0x7673, &[&[1, 2, 3]])]), Some(Projection::Rectilinear), 0, 1),
+    ] {
+        let tracks = tracks_element("V_VP8", &video, &[]);
+        let bytes = file(&[&info(), &tracks, &cluster(0, &[&simple(0, 0x80, &vp8_frame(0))])]);
+        let source = open(&bytes).unwrap();
+        let track = source.video();
+        let found = track.layout.projection.as_ref().map(|stated| stated.projection.clone());
+        assert_eq!(
+            (found, track.rotation_degrees, track.notes.len()),
+            (projection, turn, notes),
+            "{video:x?}"
+        );
+    }
 }

@@ -5,14 +5,15 @@
 
 use matroska_demuxer::TrackEntry;
 
-use crate::frame::{Range, Size};
-use crate::layout::Packing;
+use crate::frame::{Light, MasteringDisplay, Range, Size};
+use crate::layout::{Packing, Statements};
 use crate::media::audio::{AudioCodec, AudioTrack, PcmFormat};
 use crate::media::info::{Chroma, DeclaredColour};
 use crate::packet::Codec;
 use crate::units::Rational;
 
-use super::ebml::{child, children, unsigned};
+use super::ebml::{child, children, float, unsigned};
+use super::projection;
 
 const TRACK_ENTRY: u32 = 0xAE;
 const TRACK_NUMBER: u32 = 0xD7;
@@ -31,6 +32,11 @@ const SUBSAMPLING_VERT: u32 = 0x55B4;
 const RANGE: u32 = 0x55B9;
 const TRANSFER: u32 = 0x55BA;
 const PRIMARIES: u32 = 0x55BB;
+const MAX_CLL: u32 = 0x55BC;
+const MAX_FALL: u32 = 0x55BD;
+const MASTERING: u32 = 0x55D0;
+const FIRST_PRIMARY: u32 = 0x55D1;
+const LUMINANCE_MAX: u32 = 0x55D9;
 
 /// What the Video element says.
 #[derive(Debug, Default)]
@@ -38,8 +44,11 @@ pub(super) struct Video {
     pub(super) size: Option<Size>,
     pub(super) format: Option<(u8, Chroma)>,
     pub(super) colour: DeclaredColour,
+    pub(super) light: Option<Light>,
     pub(super) pixel_aspect: Option<Rational>,
-    pub(super) packing: Option<(Packing, String)>,
+    pub(super) layout: Statements,
+    /// Clockwise turn of a flat picture.
+    pub(super) rotation_degrees: u16,
     pub(super) notes: Vec<String>,
 }
 
@@ -71,13 +80,18 @@ pub(super) fn video(tracks: &[u8], number: u64) -> Video {
     if let (Some(mode), None) = (stereo, packing) {
         notes.push(format!("element StereoMode: mode {mode} is not processed"));
     }
+    let packing_stated = packing.zip(stereo).map(|(p, mode)| (p, format!("element StereoMode: {mode}, {p}")));
+    let projection = projection::read(video, &mut notes);
+    let rotation_degrees = projection::quarter_turns(projection.as_ref());
     let (colour, format) = child(video, COLOUR).map(colour).unwrap_or_default();
     Video {
         size: size.filter(|s| s.width > 0 && s.height > 0),
         format,
         colour,
+        light: child(video, COLOUR).and_then(light),
         pixel_aspect: size.and_then(|size| pixel_aspect(size, packing, value)),
-        packing: packing.zip(stereo).map(|(p, mode)| (p, format!("element StereoMode: {mode}, {p}"))),
+        layout: Statements { packing: packing_stated, projection },
+        rotation_degrees,
         notes,
     }
 }
@@ -95,6 +109,22 @@ fn colour(colour: &[u8]) -> (DeclaredColour, Option<(u8, Chroma)>) {
     let bits = value(BITS_PER_CHANNEL).and_then(|v| u8::try_from(v).ok()).filter(|v| *v > 0);
     let chroma = value(SUBSAMPLING_HORZ).zip(value(SUBSAMPLING_VERT));
     (declared, bits.zip(chroma.map(|(x, y)| Chroma::from_subsampling(x == 1, y == 1))))
+}
+
+/// Static HDR metadata; a mastering display with parts missing is none.
+fn light(colour: &[u8]) -> Option<Light> {
+    let level = |id| u32::try_from(child(colour, id).and_then(unsigned)?).ok().filter(|v| *v > 0);
+    let mastering = child(colour, MASTERING).and_then(|element| {
+        let number = |id: u32| child(element, id).and_then(float).filter(|v| v.is_finite());
+        // Red, green, blue, white, x and y of each.
+        let point =
+            |index: u32| Some([number(FIRST_PRIMARY + 2 * index)?, number(FIRST_PRIMARY + 2 * index + 1)?]);
+        let (max_nits, min_nits) = (number(LUMINANCE_MAX)?, number(LUMINANCE_MAX + 1)?);
+        let [red, green, blue, white] = [point(0)?, point(1)?, point(2)?, point(3)?];
+        Some(MasteringDisplay { red, green, blue, white, max_nits, min_nits })
+    });
+    let light = Light { mastering, max_cll: level(MAX_CLL), max_fall: level(MAX_FALL) };
+    (light != Light::default()).then_some(light)
 }
 
 /// Shape of a pixel by the display size, when that is in pixels. It is the size of one eye: muxers

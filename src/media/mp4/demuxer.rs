@@ -19,6 +19,7 @@ use super::entry::VideoEntry;
 use super::fragments::Fragments;
 use super::movie::{Movie, Track};
 use super::samples::{Sample, SampleTable, decode};
+use super::user_data;
 
 /// A moov box of a ten-hour film with ten tracks has some 60 MiB.
 pub(super) const MAX_MOOV_BYTES: u64 = 256 << 20;
@@ -63,7 +64,8 @@ impl Mp4 {
         };
         let audio: Vec<AudioTrack> =
             movie.tracks.iter().filter(|t| &t.handler == b"soun").map(audio_entry::describe).collect();
-        let (packing, notes) = video.stereo;
+        let (chapters, tags) = user_data::read(&moov);
+        let (layout, notes) = video.stereo;
         let demuxed = Demuxed {
             id: track.id.into(),
             codec: video.codec,
@@ -71,6 +73,7 @@ impl Mp4 {
             format: video.format,
             configuration: video.configuration.to_vec(),
             colour: video.colour,
+            light: video.light,
             time_base: TimeBase::new(1, track.timescale.into())
                 .expect("Track::parse refuses a timescale of 0"),
             frame_count: timing.frame_count,
@@ -78,7 +81,7 @@ impl Mp4 {
             frame_rate: timing.frame_rate,
             shown_from_ticks: edit.from,
             shown_until_ticks: timing.shown_until_ticks,
-            packing,
+            layout,
             rotation_degrees: track.rotation_degrees,
             pixel_aspect: video.pixel_aspect,
             notes,
@@ -90,6 +93,8 @@ impl Mp4 {
             container,
             video: demuxed,
             audio,
+            chapters,
+            tags,
             demuxer: Self { input, table, next: 0, fragments, shift: edit.shift },
         })
     }

@@ -5,7 +5,7 @@
 //! VP codec and AV1 bindings. Audio entries are read by `audio_entry`.
 #![forbid(unsafe_code)]
 
-use crate::frame::{Range, Size};
+use crate::frame::{Light, MasteringDisplay, Range, Size};
 use crate::media::info::{Chroma, DeclaredColour};
 use crate::packet::Codec;
 use crate::units::Rational;
@@ -28,6 +28,7 @@ pub(super) struct VideoEntry<'a> {
     pub(super) format: Option<(u8, Chroma)>,
     pub(super) pixel_aspect: Option<Rational>,
     pub(super) stereo: Stereo,
+    pub(super) light: Option<Light>,
 }
 
 /// The codec of a four-character code.
@@ -75,8 +76,29 @@ impl<'a> VideoEntry<'a> {
             format,
             pixel_aspect,
             stereo: stereo::read(&inner, track.spherical_v1),
+            light: light(find(b"mdcv"), find(b"clli")),
         })
     }
+}
+
+/// mdcv and clli (ISO/IEC 14496-12 §12.1.6, §12.1.7): chromaticities in 50000ths, green first; luminance
+/// in 10000ths of a cd/m².
+fn light(mdcv: Option<&Box<'_>>, clli: Option<&Box<'_>>) -> Option<Light> {
+    let mastering = mdcv.and_then(|b| {
+        let point = |at| Some([be16(b.body, at)?, be16(b.body, at + 2)?].map(|v| f64::from(v) / 50_000.0));
+        let nits = |at| be32(b.body, at).map(|v| f64::from(v) / 10_000.0);
+        Some(MasteringDisplay {
+            green: point(0)?,
+            blue: point(4)?,
+            red: point(8)?,
+            white: point(12)?,
+            max_nits: nits(16)?,
+            min_nits: nits(20)?,
+        })
+    });
+    let level = |at| clli.and_then(|b| be16(b.body, at)).filter(|v| *v > 0).map(u32::from);
+    let light = Light { mastering, max_cll: level(0), max_fall: level(2) };
+    (light != Light::default()).then_some(light)
 }
 
 /// colr of type nclx (ISO) or nclc (QuickTime, without the range flag).

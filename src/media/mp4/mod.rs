@@ -30,6 +30,9 @@ mod samples;
 mod stereo;
 #[cfg(test)]
 mod tests;
+mod user_data;
+#[cfg(test)]
+mod view_tests;
 
 pub(super) use audio::Mp4Audio;
 pub(super) use boxes::is_mp4;

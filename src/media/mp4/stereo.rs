@@ -1,26 +1,36 @@
-//! Frame packing stated by an MP4 track: st3d, Apple's vexu, GSpherical version 1.
+//! Layout stated by an MP4 track: st3d and sv3d, Apple's vexu, GSpherical version 1.
 //!
-//! Only the packing is taken for now; projections lie in the same boxes and can be read beside it.
-//! Specs: Google spherical video v2 and v1, Apple's ISO base media extensions for spatial video.
+//! Input: boxes of any kind; damage around a box counts as its absence. Specs: Google spherical video
+//! v2 and v1, Apple's ISO base media extensions for spatial video.
 #![forbid(unsafe_code)]
 
-use crate::layout::Packing;
+use crate::layout::{
+    Malformed, Packing, Pose, Projection, StatedProjection, Statements, read_cubemap, read_equirect,
+    read_mesh,
+};
+use crate::media::spherical;
 
-use super::boxes::{self, Box};
+use super::boxes::{self, Box, be32};
 
-/// A stated packing with the words for it, and remarks about forms that are not processed.
-pub(super) type Stereo = (Option<(Packing, String)>, Vec<String>);
+/// What is stated, and remarks about forms that are not processed.
+pub(super) type Stereo = (Statements, Vec<String>);
 
 /// Looks through the boxes of a sample entry, then at the XML of a GSpherical box.
 pub(super) fn read(entry_boxes: &[Box<'_>], spherical_v1: Option<&[u8]>) -> Stereo {
     let mut notes = Vec::new();
     let find = |kind: &[u8; 4]| entry_boxes.iter().find(|b| &b.kind == kind);
+    let first = spherical_v1.map(|xml| spherical::read(xml, &mut notes)).unwrap_or_default();
+    let vexu = find(b"vexu");
     // Version 2 of the Google specification wins over version 1 where both are there.
     let packing = find(b"st3d")
         .and_then(|b| st3d(b, &mut notes))
-        .or_else(|| find(b"vexu").and_then(|b| vexu(b, find(b"lhvC").is_some(), &mut notes)))
-        .or_else(|| spherical_v1.and_then(gspherical));
-    (packing, notes)
+        .or_else(|| vexu.and_then(|b| eyes(b, find(b"lhvC").is_some(), &mut notes)))
+        .or(first.packing);
+    let projection = find(b"sv3d")
+        .and_then(|b| sv3d(b, &mut notes))
+        .or_else(|| vexu.and_then(|b| apple(b, find(b"hfov"), &mut notes)))
+        .or(first.projection);
+    (Statements { packing, projection }, notes)
 }
 
 fn st3d(st3d: &Box<'_>, notes: &mut Vec<String>) -> Option<(Packing, String)> {
@@ -43,7 +53,37 @@ fn child<'a>(parent: &Box<'a>, kind: &[u8; 4]) -> Option<Box<'a>> {
     parent.find(kind).ok().flatten()
 }
 
-fn vexu(vexu: &Box<'_>, layered: bool, notes: &mut Vec<String>) -> Option<(Packing, String)> {
+fn sv3d(sv3d: &Box<'_>, notes: &mut Vec<String>) -> Option<StatedProjection> {
+    type Reader = fn(&[u8]) -> Result<Projection, Malformed>;
+    let readers: [(&[u8; 4], Reader); 3] =
+        [(b"equi", read_equirect), (b"cbmp", read_cubemap), (b"mshp", read_mesh)];
+    let proj = child(sv3d, b"proj")?;
+    let (kind, read) = readers.into_iter().find_map(|(kind, read)| {
+        let body = child(&proj, kind)?.body;
+        Some((boxes::name(kind), read(body)))
+    })?;
+    let projection = match read {
+        Ok(projection) => projection,
+        Err(why) => {
+            notes.push(format!("box sv3d/proj/{kind} is not used: {why}"));
+            return None;
+        }
+    };
+    let pose = child(&proj, b"prhd").and_then(|b| pose(&b, notes)).unwrap_or_default();
+    let detail = format!("box sv3d/proj/{kind}: {projection}");
+    Some(StatedProjection { projection, pose, detail })
+}
+
+fn pose(prhd: &Box<'_>, notes: &mut Vec<String>) -> Option<Pose> {
+    let angle = |at| be32(prhd.body, at).map(|angle| angle as i32);
+    let pose = Pose { yaw: angle(4)?, pitch: angle(8)?, roll: angle(12)? };
+    if pose.checked().is_none() {
+        notes.push("box sv3d/proj/prhd is not used: an angle is out of its range".to_owned());
+    }
+    pose.checked()
+}
+
+fn eyes(vexu: &Box<'_>, layered: bool, notes: &mut Vec<String>) -> Option<(Packing, String)> {
     let stereo_view = child(vexu, b"eyes").and_then(|eyes| child(&eyes, b"stri"))?;
     let views = *stereo_view.body.get(4)?;
     if views & 3 != 3 {
@@ -72,16 +112,25 @@ fn vexu(vexu: &Box<'_>, layered: bool, notes: &mut Vec<String>) -> Option<(Packi
     Some((packing, format!("box vexu/pack/pkin: {}, {packing}", boxes::name(form))))
 }
 
-/// The text of the StereoMode element of the XML; the rest of the document is not looked at.
-fn gspherical(xml: &[u8]) -> Option<(Packing, String)> {
-    let text = String::from_utf8_lossy(xml.get(..xml.len().min(64 * 1024))?);
-    let (_, after) = text.split_once("<GSpherical:StereoMode>")?;
-    let mode = after.split('<').next()?.trim();
-    let packing = match mode {
-        "mono" => Packing::Mono,
-        "left-right" => Packing::SideBySide,
-        "top-bottom" => Packing::TopBottom,
-        _ => return None,
+/// The projection kind of vexu; `hfov`, beside it, holds thousandths of a degree.
+fn apple(vexu: &Box<'_>, hfov: Option<&Box<'_>>, notes: &mut Vec<String>) -> Option<StatedProjection> {
+    let kind = child(vexu, b"proj").and_then(|proj| child(&proj, b"prji"))?;
+    let form = kind.body.get(4..8)?;
+    let fov = hfov.and_then(|b| be32(b.body, 0)).map(|thousandths| (thousandths.saturating_add(500)) / 1000);
+    let projection = match form {
+        b"rect" => Projection::Rectilinear,
+        b"equi" => Projection::SPHERE,
+        b"hequ" => Projection::HALF,
+        b"fish" => {
+            let plausible =
+                fov.and_then(|fov| u16::try_from(fov).ok()).filter(|fov| (90..=360).contains(fov));
+            Projection::Fisheye { fov_degrees: plausible.unwrap_or(180) }
+        }
+        _ => {
+            notes.push(format!("box vexu/proj/prji: projection {} is not processed", boxes::name(form)));
+            return None;
+        }
     };
-    Some((packing, format!("GSpherical:StereoMode {mode}")))
+    let detail = format!("box vexu/proj/prji: {}, {projection}", boxes::name(form));
+    Some(StatedProjection { projection, pose: Pose::default(), detail })
 }

@@ -15,12 +15,12 @@ pub(super) fn bx(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
 }
 
-fn words(words: &[u32]) -> Vec<u8> {
+pub(super) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|w| w.to_be_bytes()).collect()
 }
 
 /// A file of one VP8 track; fields are changed by the tests.
-struct File {
+pub(super) struct File {
     quicktime: bool,
     front: bool,
     long_offsets: bool,
@@ -62,6 +62,11 @@ impl Default for File {
 }
 
 impl File {
+    /// A file with further boxes in the sample entry and in trak.
+    pub(super) fn with(entry: Vec<u8>, trak: Vec<u8>) -> Self {
+        Self { entry, trak, ..Self::default() }
+    }
+
     fn moov(&self, data_at: u32) -> Vec<u8> {
         let entry_head = [&[0; 6][..], &[0, 1], &[0; 16], &[0, 16, 0, 8], &[0; 50]].concat();
         let stsd = bx(b"stsd", &[&words(&[0, 1]), &bx(self.coding, &[&entry_head, &self.entry])]);
@@ -102,7 +107,7 @@ impl File {
         bx(b"moov", &[&mvhd, &trak, &self.moov])
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let ftyp = bx(b"ftyp", &[if self.quicktime { b"qt  " } else { b"isom" }, &words(&[0])]);
         let mdat = bx(b"mdat", &[&self.frames.concat()]);
         if self.front {
@@ -213,7 +218,7 @@ fn stereo_boxes_become_packings() {
         let file = File { entry: entry.clone(), trak, ..File::default() };
         let source = open(&file.bytes()).unwrap();
         let video = source.video();
-        assert_eq!(video.packing.as_ref().map(|(p, _)| *p), packing, "{entry:x?} {:?}", video.packing);
+        assert_eq!(video.layout.packing.as_ref().map(|(p, _)| *p), packing, "{entry:x?} {:?}", video.layout);
         assert_eq!(video.notes.len(), notes, "{:?}", video.notes);
     }
 }

@@ -4,14 +4,17 @@
 use super::on_cpu::{failed, turns};
 use super::report::{Resource, StageRow};
 use super::scene::{PICTURES, Scene};
-use super::timing::together;
+use super::timing::{Until, together};
+use crate::frame::{Colour, Size};
 use crate::lane;
+use crate::layout::Packing;
 use crate::media::Source;
 use crate::pipeline::error::Error;
 use crate::vp9::{EncodedPair, Half, Pair, PairSource, Stream};
 use crate::webm::muxer::{self, Muxer};
 use std::fs::File;
 use std::io::BufWriter;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -30,6 +33,11 @@ pub(super) fn demux(scene: &Scene) -> Result<Vec<StageRow>, Error> {
     scene.workers().into_iter().map(row).collect()
 }
 
+/// How long the encoders are measured: the first frames of each take memory, and a lane's queues must fill.
+fn until(scene: &Scene) -> Until {
+    Until { least: 6, ahead: 4, ..scene.until }
+}
+
 /// Colour alone, alpha alone, both: on one thread, and as the lanes of the machine have them.
 pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<StageRow>, Error> {
     let lanes = scene.lanes.count();
@@ -38,7 +46,7 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
     let mut rows = Vec::new();
     for (name, stream) in [("colour encode", Stream::Colour), ("alpha encode", Stream::Alpha)] {
         for &(workers, threads) in &sets {
-            let measured = together(workers, scene.until, &|| {
+            let measured = together(workers, until(scene), &|| {
                 let mut half =
                     Half::new(&scene.pair(threads), stream).map_err(|e| failed(scene, e.into()))?;
                 let (mut at, mut pts) = (turns(frames.len()), 0..);
@@ -52,7 +60,7 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
         }
     }
     for &(workers, threads) in &sets {
-        let measured = together(workers, scene.until, &|| {
+        let measured = together(workers, until(scene), &|| {
             let mut pair = Pair::new(&scene.pair(threads)).map_err(|e| failed(scene, e.into()))?;
             let (mut at, mut pts) = (turns(frames.len()), 0..);
             Ok(Box::new(move || {
@@ -66,15 +74,14 @@ pub(super) fn encode(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Ve
     Ok(rows)
 }
 
-/// Writing what the encoders give for `frames`, into the system's cache.
-pub(super) fn mux(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<StageRow>, Error> {
-    let coded = coded(scene, frames).map_err(|e| failed(scene, e.into()))?;
+/// Writing what the encoders gave, into the system's cache.
+pub(super) fn mux(scene: &Scene, coded: &[EncodedPair]) -> Result<Vec<StageRow>, Error> {
     let number = AtomicUsize::new(0);
     let row = |workers| {
         let measured = together(workers, scene.until, &|| {
             let number = number.fetch_add(1, Ordering::Relaxed);
             let mut muxer = muxer(scene, number)?;
-            let (mut at, mut pts, coded) = (0.., 0.., &coded);
+            let (mut at, mut pts) = (0.., 0..);
             Ok(Box::new(move || {
                 let pair = &coded[at.next().unwrap_or(0) % coded.len()];
                 let frame = muxer::Frame {
@@ -95,17 +102,36 @@ pub(super) fn mux(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<S
 /// Starts file `number` of the measurement's folder.
 pub(super) fn muxer(scene: &Scene, number: usize) -> Result<Muxer<BufWriter<File>>, Error> {
     let path = scene.folder.0.join(format!("{number}.webm"));
+    create(&path, scene.size, scene.colour, scene.packing, true)
+}
+
+/// Starts a file of one stream without alpha.
+pub(super) fn video_muxer(path: &Path, size: Size, colour: Colour) -> Result<Muxer<BufWriter<File>>, Error> {
+    create(path, size, colour, Packing::Mono, false)
+}
+
+fn create(
+    path: &Path,
+    size: Size,
+    colour: Colour,
+    packing: Packing,
+    alpha: bool,
+) -> Result<Muxer<BufWriter<File>>, Error> {
+    let path = path.to_path_buf();
     let file = File::create(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
     let header = muxer::Header {
         video: muxer::VideoTrack {
-            size: scene.size,
+            size,
             display_size: None,
-            colour: scene.colour,
-            packing: scene.packing,
+            colour,
+            packing,
+            projection: None,
+            light: None,
             frame_duration_ns: None,
-            alpha: true,
+            alpha,
         },
         expected_key_frames: 1000,
+        chapters: Vec::new(),
         title: None,
         writing_app: concat!("vrpipe ", env!("CARGO_PKG_VERSION")).to_owned(),
         tags: Vec::new(),
@@ -114,13 +140,15 @@ pub(super) fn muxer(scene: &Scene, number: usize) -> Result<Muxer<BufWriter<File
         .map_err(|source| Error::Mux { path, source })
 }
 
-fn coded(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<EncodedPair>, crate::vp9::Error> {
-    let mut pair = Pair::new(&scene.pair(scene.settings.threads.min(64)))?;
+/// What libvpx makes of `frames`.
+pub(super) fn packets(scene: &Scene, frames: &[Arc<dyn PairSource>]) -> Result<Vec<EncodedPair>, Error> {
+    let failed = |e: crate::vp9::Error| failed(scene, e.into());
+    let mut pair = Pair::new(&scene.pair(scene.settings.threads.min(64))).map_err(failed)?;
     let (mut at, mut coded) = (turns(frames.len()), Vec::new());
     for pts in 0..2 * PICTURES as i64 {
-        coded.extend(pair.encode(Arc::clone(&frames[at()]), pts, false)?);
+        coded.extend(pair.encode(Arc::clone(&frames[at()]), pts, false).map_err(failed)?);
     }
-    coded.extend(pair.finish()?);
+    coded.extend(pair.finish().map_err(failed)?);
     Ok(coded)
 }
 

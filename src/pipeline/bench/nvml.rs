@@ -10,6 +10,11 @@ use std::ffi::OsStr;
 /// The library as it is named where only the driver is installed, without development files.
 const LIBRARY: &str = "libnvidia-ml.so.1";
 
+/// Version of the driver as the library tells it; `None` where it does not.
+pub(in crate::pipeline) fn driver_version() -> Option<String> {
+    Monitor::open().ok()?.driver()
+}
+
 /// The opened library.
 pub(super) struct Monitor(Nvml);
 
@@ -20,6 +25,11 @@ impl Monitor {
     /// When it is not there or finds no driver.
     pub(super) fn open() -> Result<Self, NvmlError> {
         Nvml::builder().lib_path(OsStr::new(LIBRARY)).init().or_else(|_| Nvml::init()).map(Self)
+    }
+
+    /// Version of the driver, such as 580.159.04.
+    fn driver(&self) -> Option<String> {
+        self.0.sys_driver_version().ok()
     }
 
     /// All GPUs now.

@@ -11,6 +11,7 @@ use crate::frame::{Composite, Picture, Size};
 use crate::kernels::key::ChromaKey;
 use crate::kernels::{compose, sample};
 use crate::lane;
+use crate::layout::Edge;
 use crate::media::Source;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::decode_in_software;
@@ -30,7 +31,8 @@ pub(super) fn decode(scene: &Scene) -> Result<Vec<StageRow>, Error> {
         let threads = scene.share(workers);
         let measured = together(workers, scene.until, &|| {
             let source = Source::open(path).map_err(|e| Error::Open { path: path.clone(), source: e })?;
-            let mut decoder = decode_in_software(path, source, scene.settings.stall, threads)?;
+            let mut decoder =
+                decode_in_software(path, source, scene.colour, (scene.settings.stall, threads))?;
             let failed = |source| Error::Decoder { path: path.clone(), source };
             Ok(Box::new(move || Ok(decoder.next_picture().map_err(failed)?.is_some())))
         })?;
@@ -120,7 +122,8 @@ fn composing<M: compose::Shade + Sync>(
 /// The pictures as a lane on the CPU composes them.
 pub(super) fn composites(scene: &Scene, pictures: &[Picture]) -> Result<Vec<Arc<dyn PairSource>>, Error> {
     let (matrix, eyes) = (scene.colour.matrix, &scene.eyes);
-    let mut matte = matte_on_cpu(&scene.name(), &scene.matte, &scene.setup.models, matrix, eyes)?;
+    let mut matte =
+        matte_on_cpu(&scene.name(), &scene.matte, &scene.setup.models, matrix, (eyes, Edge::Plain))?;
     let clocks = LaneClocks::default();
     let mut frames: Vec<Arc<dyn PairSource>> = Vec::new();
     for picture in pictures {

@@ -3,6 +3,8 @@
 //! Steps are timed by CUDA events, frame by frame; sessions and lanes by the clock.
 #![forbid(unsafe_code)]
 
+use super::coded::CodedPicture;
+use super::drawn::to_and_fro;
 use super::on_cpu::{decode as decode_on_cpu, failed};
 use super::report::{Resource, StageRow};
 use super::scene::{PICTURES, Scene};
@@ -10,18 +12,19 @@ use super::timing::{Measured, together};
 use crate::frame::{Picture, Size};
 use crate::gpu::{Stream, nvdec};
 use crate::kernels::sample;
-use crate::lane::{Error as LaneError, GpuMatte, GpuSteps, HostFrame};
+use crate::lane::{Error as LaneError, GpuMatte, GpuSteps, HostFrame, NativeGear, Out as Lead, StepTimes};
 use crate::media::Source;
 use crate::pipeline::device::Gpu;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::feed;
 use crate::pipeline::matting::{matte_on_gpu, stage};
+use crate::pipeline::plan::Coding;
 use crate::pipeline::settings::Detail;
 use crate::vp9::PairSource;
 use std::sync::Arc;
 
-/// Times that the steps are done on each picture.
-const STEP_FRAMES: usize = 20;
+/// Rounds over the pictures; the first finds cold caches and unprepared kernels and does not count.
+const ROUNDS: usize = 9;
 /// Frames on their way to the host in each lane.
 const IN_FLIGHT: usize = 3;
 
@@ -32,6 +35,8 @@ pub(super) struct Out {
     pub(super) pictures: Vec<Picture>,
     /// The same, composed.
     pub(super) frames: Vec<Arc<dyn PairSource>>,
+    /// The same, coded by our own encoder, if it is that: colour and matte, each after the one before.
+    pub(super) coded: Vec<[CodedPicture; 2]>,
 }
 
 /// All stages up to the encoders. `library` is that of NVDEC where it takes the input.
@@ -58,8 +63,8 @@ pub(super) fn stages(
             scene.pictures()?
         }
     };
-    let (times, frames) = steps(scene, gpu, (model, detail), &pictures)?;
-    for (step, name) in GpuSteps::NAMES.into_iter().enumerate() {
+    let Steps { names, times, frames, coded } = steps(scene, gpu, (model, detail), &pictures)?;
+    for (step, name) in names.into_iter().enumerate() {
         let ms = times.iter().map(|times| times[step]).collect();
         rows.push(Measured::in_turn(ms).row(name, Resource::Gpu, 1, 1));
     }
@@ -68,9 +73,9 @@ pub(super) fn stages(
             let mut lane = Lane::new(scene, gpu, library, (model, detail))?;
             Ok(Box::new(move || lane.step().map_err(|source| failed(scene, source))))
         })?;
-        rows.push(measured.row("decode + matte", Resource::Gpu, lanes, 1));
+        rows.push(measured.row(lane_name(scene.coding), Resource::Gpu, lanes, 1));
     }
-    Ok(Out { rows, pictures, frames })
+    Ok(Out { rows, pictures, frames, coded })
 }
 
 /// The first pictures by NVDEC: a software decoder may not be there.
@@ -101,7 +106,12 @@ fn decoder(scene: &Scene, gpu: &Gpu, library: &Arc<nvdec::Library>) -> Result<nv
 }
 
 /// Milliseconds of each step, frame by frame, and what came out of each picture.
-type Steps = (Vec<[f64; GpuSteps::NAMES.len()]>, Vec<Arc<dyn PairSource>>);
+struct Steps {
+    names: [&'static str; 4],
+    times: Vec<StepTimes>,
+    frames: Vec<Arc<dyn PairSource>>,
+    coded: Vec<[CodedPicture; 2]>,
+}
 
 fn steps(
     scene: &Scene,
@@ -115,23 +125,49 @@ fn steps(
     let size = Size::new(stage.size().width, stage.size().height);
     let seen = sample::Stage { ratio: stage.ratio(), size };
     let format = (scene.size, scene.depth);
+    let levels = (scene.coding == Coding::Native).then(|| scene.levels());
     let mut steps =
-        GpuSteps::new(&gpu.device, &prepared, &seen, format, &scene.eyes).map_err(Error::GpuLane)?;
+        GpuSteps::new(&gpu.device, &prepared, &seen, format, &scene.eyes, levels).map_err(Error::GpuLane)?;
+    let failed = |source| failed(scene, source);
     let (mut times, mut frames) = (Vec::new(), Vec::<Arc<dyn PairSource>>::new());
-    for picture in pictures {
-        let timed = steps.time(picture, STEP_FRAMES).map_err(|source| failed(scene, source))?;
-        // The first one of a picture finds cold caches and, at the very first, unprepared kernels.
-        times.extend(timed.into_iter().skip(1));
-        frames.push(Arc::new(steps.composite().map_err(|source| failed(scene, source))?));
+    let mut coded = Vec::new();
+    for turn in 0..ROUNDS * pictures.len() {
+        // To and fro, so that each picture is next to the one before.
+        let timed = steps.time(&pictures[to_and_fro(turn as u64, pictures.len())]).map_err(failed)?;
+        if turn < pictures.len() {
+            frames.push(Arc::new(steps.composite().map_err(failed)?));
+            continue;
+        }
+        times.push(timed);
+        if coded.len() < 2 * pictures.len()
+            && let Some(fetched) = steps.coded().map_err(failed)?
+        {
+            coded.push(fetched.streams.map(CodedPicture::from));
+        }
     }
-    Ok((times, frames))
+    Ok(Steps { names: steps.names(), times, frames, coded })
 }
 
-/// A GPU lane without its encoders.
+/// What the row of whole lanes is called.
+fn lane_name(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Libvpx => "decode + matte",
+        Coding::Native => "decode to pixels",
+    }
+}
+
+/// Where a lane's frames go.
+enum Ring {
+    Planes(Vec<HostFrame>),
+    Coded(Box<NativeGear>),
+}
+
+/// A GPU lane without what its encoders do on the CPU.
 struct Lane {
     // Dropped first: it waits for the copies into the ring.
     matte: GpuMatte,
-    ring: Vec<HostFrame>,
+    ring: Ring,
+    late: Stream,
     decoder: nvdec::Decoder,
     done: usize,
 }
@@ -145,9 +181,16 @@ impl Lane {
     ) -> Result<Self, Error> {
         let format = (scene.size, scene.colour);
         let matte = matte_on_gpu(gpu, model, detail, &scene.setup.models, format, &scene.eyes)?;
-        let ring = (0..IN_FLIGHT).map(|_| matte.host_frame()).collect::<Result<_, _>>();
+        let ring = match scene.coding {
+            Coding::Libvpx => {
+                (0..IN_FLIGHT).map(|_| matte.host_frame()).collect::<Result<_, _>>().map(Ring::Planes)
+            }
+            Coding::Native => NativeGear::filled(&gpu.device, scene.size, scene.levels())
+                .map(|gear| Ring::Coded(Box::new(gear))),
+        };
         Ok(Self {
             ring: ring.map_err(Error::GpuLane)?,
+            late: Stream::new(&gpu.device).map_err(|source| Error::GpuLane(source.into()))?,
             matte,
             decoder: decoder(scene, gpu, library)?,
             done: 0,
@@ -158,9 +201,22 @@ impl Lane {
         let frames = self.done as u64;
         let next = self.decoder.next_surface().map_err(|source| LaneError::Nvdec { frames, source })?;
         let Some(mut surface) = next else { return Ok(false) };
-        let frame = &mut self.ring[self.done % IN_FLIGHT];
-        frame.wait()?;
-        self.matte.surface(&mut surface, Some(frame))?;
+        match &mut self.ring {
+            Ring::Planes(ring) => {
+                let frame = &mut ring[self.done % IN_FLIGHT];
+                frame.wait()?;
+                self.matte.surface(&mut surface, Lead::Planes(frame))?;
+            }
+            Ring::Coded(gear) => {
+                let (encoder, ring) = gear.parts();
+                let count = ring.len();
+                let frame = &mut ring[self.done % count];
+                if self.done >= count {
+                    frame.wait(&self.late)?;
+                }
+                self.matte.surface(&mut surface, Lead::Coded(encoder, frame))?;
+            }
+        }
         self.done += 1;
         Ok(true)
     }

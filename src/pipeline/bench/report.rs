@@ -1,6 +1,7 @@
 //! The result of a measurement: what is written as JSON, read back to compare, and shown.
 #![forbid(unsafe_code)]
 
+use crate::pipeline::report::QueueReport;
 use serde::{Deserialize, Serialize};
 
 /// What a stage works on; stages on the same one take turns.
@@ -137,6 +138,8 @@ pub struct Whole {
     pub limit: Option<String>,
     /// The clocks.
     pub clocks: Vec<ClockRow>,
+    /// How full the queues between stages were, in a lane.
+    pub queues: Vec<QueueReport>,
     /// The machine meanwhile.
     pub sampling: Sampling,
 }
@@ -208,6 +211,8 @@ pub(super) mod fixture {
         };
         let sampling = Sampling { samples: (0..20).map(sample).collect(), ..Sampling::default() };
         let clock = ClockRow { stage: "encode".into(), busy_seconds: 3.0, busy_share: 0.75 };
+        let depth = crate::telemetry::Depth { mean: 4.25, most: 6 };
+        let queue = QueueReport { queue: "composed".into(), depth };
         BenchReport {
             version: "1".into(),
             input: "clip <1>.mp4".into(),
@@ -227,6 +232,7 @@ pub(super) mod fixture {
                 output_bytes: 1 << 20,
                 limit: None,
                 clocks: vec![clock],
+                queues: vec![queue],
                 sampling,
             },
             limit: "encoding limits".into(),

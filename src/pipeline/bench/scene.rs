@@ -1,9 +1,9 @@
 //! A subject made ready: devices, weights, the plan of its file, sizes, and how many lanes the machine carries.
 #![forbid(unsafe_code)]
 
-use super::drawn;
 use super::subject::{BenchOptions, Subject};
 use super::timing::Until;
+use super::{clip, drawn};
 use crate::frame::{Colour, Matrix, Picture, Range, Rect, Size};
 use crate::kernels::key::KeyParameters;
 use crate::layout::Packing;
@@ -14,11 +14,13 @@ use crate::pipeline::input::{decode_in_software, open_input};
 use crate::pipeline::machine::machine;
 use crate::pipeline::matting::{Models, key_report, network_report};
 use crate::pipeline::plan::lanes::{Lanes, Need};
-use crate::pipeline::plan::{FilePlan, MattePlan};
+use crate::pipeline::plan::{Coding, FilePlan, MattePlan};
 use crate::pipeline::settings::{Job, MatteChoice, Settings};
+use crate::pipeline::stop::Stop;
 use crate::pipeline::survey::survey;
 use crate::rvm::{Refiner, Variant, Weights};
 use crate::vp9::PairConfig;
+use crate::vp9::native::PairLevels;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,7 @@ pub(super) struct Scene {
     pub(super) packing: Packing,
     pub(super) eyes: Vec<Rect>,
     pub(super) matte: MattePlan,
+    pub(super) coding: Coding,
     /// The same for people.
     pub(super) matte_text: String,
     /// What the machine carries, however short the input is.
@@ -54,16 +57,26 @@ impl Scene {
     ///
     /// # Errors
     /// As a run before its first frame.
-    pub(super) fn new(options: &BenchOptions) -> Result<Self, Error> {
-        let settings = options.settings.clone();
+    pub(super) fn new(options: &BenchOptions, stop: &Stop) -> Result<Self, Error> {
+        let mut settings = options.settings.clone();
         let setup = SetUp::new(&settings, models(options)?)?;
         let folder = Folder::new(settings.temp_dir.as_deref())?;
-        let (plan, drawn_frames) = match &options.subject {
-            Subject::File(input) => {
-                let job = Job { input: input.clone(), output: folder.0.join("whole.webm") };
-                (Some(survey(&job, &settings, &setup.devices[0], &setup.models)?), 0)
+        let (input, drawn_frames) = match &options.subject {
+            Subject::File(input) => (Some(input.clone()), 0),
+            Subject::Drawn { frames, codec: None, .. } => (None, *frames),
+            &Subject::Drawn { size, frames, codec: Some(codec) } => {
+                let packing = drawn_packing(&settings, size);
+                settings.layout.packing = Some(packing);
+                let eyes = packing.eyes(size);
+                (Some(clip::make((size, frames, codec), &eyes, DRAWN, &folder.0, stop)?), 0)
             }
-            Subject::Drawn { frames, .. } => (None, *frames),
+        };
+        let plan = match input {
+            Some(input) => {
+                let job = Job { input, output: folder.0.join("whole.webm") };
+                Some(survey(&job, &settings, &setup.devices[0], &setup.models)?)
+            }
+            None => None,
         };
         let (size, depth, colour, packing) = match (&plan, &options.subject) {
             (Some(FilePlan { video, layout, .. }), _) => {
@@ -90,16 +103,25 @@ impl Scene {
                 (MattePlan::Key(key), key_report(&key, how))
             }
         };
+        let coding = match &plan {
+            Some(plan) => plan.coding,
+            None => {
+                let network = matches!(matte, MattePlan::Network { .. });
+                let on_gpu = network && matches!(setup.devices[0], Found::Gpu(_));
+                Coding::choose(settings.encoder, settings.quality, on_gpu)?
+            }
+        };
         let need = match &plan {
             Some(plan) => setup.need(plan),
             None => {
                 let on_gpu = matches!(setup.devices[0], Found::Gpu(_));
-                Need::new(size, on_gpu && matches!(matte, MattePlan::Network { .. }), true)
+                let on_gpu = on_gpu && matches!(matte, MattePlan::Network { .. });
+                Need::new(size, on_gpu, true, coding)
             }
         };
         let machine = machine(&setup.devices, settings.threads)?;
         let lanes = Lanes::new(&machine, need, usize::MAX, settings.lanes);
-        let until = Until { seconds: options.seconds, frames: MOST_FRAMES };
+        let until = Until { seconds: options.seconds, frames: MOST_FRAMES, least: 1, ahead: 1 };
         let matte_text = report.sentence();
         Ok(Self {
             setup,
@@ -112,6 +134,7 @@ impl Scene {
             packing,
             eyes,
             matte,
+            coding,
             matte_text,
             lanes,
             until,
@@ -140,8 +163,9 @@ impl Scene {
             return Ok(drawn::pictures(self.size, &self.eyes, self.colour, PICTURES));
         };
         let path = &plan.job.input;
-        let input = open_input(path, self.settings.packing)?;
-        let mut decoder = decode_in_software(path, input.source, self.settings.stall, self.settings.threads)?;
+        let input = open_input(path, &self.settings.layout)?;
+        let patience = (self.settings.stall, self.settings.threads);
+        let mut decoder = decode_in_software(path, input.source, self.colour, patience)?;
         let mut pictures = Vec::new();
         while pictures.len() < PICTURES {
             let next = decoder.next_picture();
@@ -158,6 +182,11 @@ impl Scene {
         self.plan.as_ref().map_or_else(|| "drawn pictures".into(), |plan| plan.job.input.clone())
     }
 
+    /// Levels of our own encoder.
+    pub(super) fn levels(&self) -> PairLevels {
+        self.settings.quality.native_levels(self.settings.crf)
+    }
+
     /// Settings of a pair of encoders with so many threads each.
     pub(super) fn pair(&self, threads: usize) -> PairConfig {
         let Settings { quality, crf, .. } = self.settings;
@@ -170,7 +199,7 @@ const DRAWN: Colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, pri
 /// Two eyes where each is square or nearly so, as in VR.
 fn drawn_packing(settings: &Settings, size: Size) -> Packing {
     let wide = 2 * size.width >= 3 * size.height;
-    settings.packing.unwrap_or(if wide { Packing::SideBySide } else { Packing::Mono })
+    settings.layout.packing.unwrap_or(if wide { Packing::SideBySide } else { Packing::Mono })
 }
 
 /// The weights named in the settings, made up if so asked.

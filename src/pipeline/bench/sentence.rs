@@ -5,7 +5,7 @@ use super::report::{Resource, StageRow};
 
 /// Stages that a frame goes through, and what they are called in a sentence. Parts that are also measured
 /// together (the two encoders) stand here as the whole.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 12] = [
     ("demux", "reading the file"),
     ("decode", "decoding"),
     ("sample", "sampling for the network"),
@@ -13,7 +13,10 @@ const NAMES: [(&str, &str); 9] = [
     ("compose", "composing"),
     ("download", "copying to the host"),
     ("decode + matte", "decoding and matting on the GPU"),
+    ("encode (pixels)", "encoding pixels on the GPU"),
+    ("decode to pixels", "decoding, matting and encoding pixels on the GPU"),
     ("encode", "encoding on the CPU"),
+    ("encode (bits)", "encoding bits on the CPU"),
     ("mux", "writing"),
 ];
 

@@ -6,10 +6,10 @@ use super::scene::Scene;
 use super::sentence::sentence;
 use super::subject::{BenchOptions, Subject};
 use super::whole::whole;
-use super::{encoders, on_cpu, on_gpu};
+use super::{coded, encoders, on_cpu, on_gpu};
 use crate::pipeline::device::Found;
 use crate::pipeline::error::Error;
-use crate::pipeline::plan::MattePlan;
+use crate::pipeline::plan::{Coding, MattePlan};
 use crate::pipeline::stop::Stop;
 
 /// Measures; `tell` hears what is being done, a line at a time.
@@ -22,18 +22,18 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
         if stop.is_draining() { Err(Error::Interrupted) } else { Ok(()) }
     };
     next("setting up")?;
-    let scene = Scene::new(options)?;
+    let scene = Scene::new(options, stop)?;
     let device = &scene.setup.devices[0];
     let library = scene.plan.as_ref().and_then(|plan| device.decode_path(&plan.video).0);
     let mut stages = Vec::new();
     next("demux")?;
     stages.extend(encoders::demux(&scene)?);
-    let (pictures, frames) = match (device, &scene.matte) {
+    let (pictures, frames, own) = match (device, &scene.matte) {
         (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
             next("decode and matte on the GPU")?;
             let out = on_gpu::stages(&scene, (gpu, library.as_ref()), (model, *detail))?;
             stages.extend(out.rows);
-            (out.pictures, out.frames)
+            (out.pictures, out.frames, out.coded)
         }
         _ => {
             next("decode")?;
@@ -42,18 +42,27 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
             let pictures = scene.pictures()?;
             stages.extend(on_cpu::matting(&scene, &pictures)?);
             let frames = on_cpu::composites(&scene, &pictures)?;
-            (pictures, frames)
+            (pictures, frames, Vec::new())
         }
     };
     if frames.is_empty() {
         return Err(Error::NoFrames { path: scene.name() });
     }
     next("encode")?;
-    stages.extend(encoders::encode(&scene, &frames)?);
+    let packets = match scene.coding {
+        Coding::Libvpx => {
+            stages.extend(encoders::encode(&scene, &frames)?);
+            encoders::packets(&scene, &frames)?
+        }
+        Coding::Native => {
+            stages.extend(coded::bits(&scene, &own)?);
+            coded::packets(&scene, &own)?
+        }
+    };
     next("mux")?;
-    stages.extend(encoders::mux(&scene, &frames)?);
+    stages.extend(encoders::mux(&scene, &packets)?);
     let visible_share = encoders::visible_share(&frames);
-    drop(frames);
+    drop((frames, own));
     next("the whole")?;
     let whole = whole(&scene, pictures, stop)?;
     stages.iter_mut().for_each(|row| row.busy_share = busy_share(row, &whole));
@@ -81,9 +90,9 @@ fn busy_share(row: &StageRow, whole: &Whole) -> Option<f64> {
     let clock = match (row.stage.as_str(), row.on) {
         ("decode", _) => "decode (wait)",
         ("sample" | "network" | "compose", Resource::Cpu) => row.stage.as_str(),
-        ("encode" | "colour encode", _) => "encode",
+        ("encode" | "colour encode" | "encode (bits)", _) => "encode",
         ("mux", _) => "mux",
-        ("decode + matte", _) => "device (wait)",
+        ("decode + matte" | "decode to pixels", _) => "device (wait)",
         ("alpha encode", _) => {
             let threads = whole.sampling.threads.iter().filter(|thread| thread.name == "vp9-alpha");
             let busy: f64 = threads.map(|thread| thread.cpu_seconds).sum();
@@ -97,7 +106,10 @@ fn busy_share(row: &StageRow, whole: &Whole) -> Option<f64> {
 fn input(options: &BenchOptions) -> String {
     match &options.subject {
         Subject::File(path) => path.display().to_string(),
-        Subject::Drawn { size, frames } => format!("{frames} drawn frames of {size}"),
+        Subject::Drawn { size, frames, codec: None } => format!("{frames} drawn frames of {size}"),
+        Subject::Drawn { size, frames, codec: Some(codec) } => {
+            format!("{frames} drawn frames of {size} as {}", codec.name())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is to be measured, as asked for; pure data.
 #![forbid(unsafe_code)]
 
+use super::clip::DrawnCodec;
 use crate::frame::Size;
 use crate::pipeline::settings::Settings;
 use std::path::PathBuf;
@@ -10,12 +11,14 @@ use std::path::PathBuf;
 pub enum Subject {
     /// A video.
     File(PathBuf),
-    /// Drawn pictures: nothing is demuxed or decoded.
+    /// Drawn pictures: nothing is demuxed or decoded unless they are made a video.
     Drawn {
         /// Size of a frame.
         size: Size,
         /// Frames of the whole run.
         frames: u64,
+        /// What they are encoded with first.
+        codec: Option<DrawnCodec>,
     },
 }
 

@@ -1,8 +1,9 @@
 //! A report as a table for a terminal.
 #![forbid(unsafe_code)]
 
-use super::report::BenchReport;
+use super::report::{BenchReport, Whole};
 use super::sentence::number;
+use crate::pipeline::report::QueueReport;
 
 /// The report in lines: head, stages, the whole run, threads, the limit, notes.
 pub fn table(report: &BenchReport) -> String {
@@ -48,6 +49,7 @@ pub fn table(report: &BenchReport) -> String {
         whole.output_bytes as f64 / 1e6
     ));
     lines.push(format!("  of the lanes' time: {}", clocks.join(", ")));
+    lines.extend(queues_line(whole));
     lines.extend(threads_line(report));
     lines.extend(gpu_lines(report));
     let sampling = &whole.sampling;
@@ -64,6 +66,12 @@ pub fn table(report: &BenchReport) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
+}
+
+fn queues_line(whole: &Whole) -> Option<String> {
+    let queue = |row: &QueueReport| format!("{} {:.1} (most {})", row.queue, row.depth.mean, row.depth.most);
+    let queues: Vec<String> = whole.queues.iter().map(queue).collect();
+    (!queues.is_empty()).then(|| format!("  frames in the queues of a lane, means: {}", queues.join(", ")))
 }
 
 fn threads_line(report: &BenchReport) -> Option<String> {
@@ -119,6 +127,7 @@ mod tests {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words, ["decode", "NVDEC", "4", "1", "100", "445", "2.2", "4.5", "50", "%"]);
         assert!(text.contains("encode 75 %") && text.contains("encoding limits"), "{text}");
+        assert!(text.contains("composed 4.2 (most 6)"), "{text}");
         assert!(text.contains("note: a note") && text.contains("SM 40.0 %"), "{text}");
     }
 }

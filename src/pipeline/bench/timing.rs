@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 /// Does one frame; `false` when there is none left.
 pub(super) type Work<'a> = Box<dyn FnMut() -> Result<bool, Error> + 'a>;
 
-/// When a measurement ends; at least one frame is done in any case.
+/// When a measurement begins and ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until {
     pub(super) seconds: f64,
-    /// Frames of each worker.
+    /// Frames of each worker, at most.
     pub(super) frames: u64,
+    /// Frames of each worker that are timed in any case.
+    pub(super) least: u64,
+    /// Frames of each worker ahead of the first that is timed: they find cold caches and untouched memory.
+    pub(super) ahead: u64,
 }
 
 /// What was measured.
@@ -58,7 +62,7 @@ pub(super) fn percentile(sorted: &[f64], percent: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// Runs `workers` copies of what `prepare` makes. Its making and a first frame each are not timed.
+/// Runs `workers` copies of what `prepare` makes. Its making and the first frames of each are not timed.
 ///
 /// # Errors
 /// The first error of any worker.
@@ -76,7 +80,8 @@ pub(super) fn together<'a>(
             .map(|_| {
                 let (ready, started) = (ready.clone(), started.clone());
                 scope.spawn(move || {
-                    let prepared = prepare().and_then(|mut work| Ok((work()?, work)));
+                    let prepared =
+                        prepare().and_then(|mut work| Ok((warm_up(&mut work, until.ahead)?, work)));
                     drop(ready);
                     let (more, work) = prepared?;
                     wait(&started);
@@ -99,6 +104,16 @@ pub(super) fn together<'a>(
     })
 }
 
+/// Whether there are frames left after `count`.
+fn warm_up(work: &mut Work<'_>, count: u64) -> Result<bool, Error> {
+    for _ in 0..count {
+        if !work()? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Waits until all other ends are gone.
 fn wait(channel: &Receiver<()>) {
     while channel.recv().is_ok() {}
@@ -109,7 +124,8 @@ fn repeat(mut work: Work<'_>, until: Until) -> Result<Measured, Error> {
     let mut times_ms = Vec::new();
     let start = Instant::now();
     let mut before = start;
-    while (times_ms.len() as u64) < until.frames && (times_ms.is_empty() || before - start < limit) {
+    let more = |done: u64, spent| done < until.frames && (done < until.least || spent < limit);
+    while more(times_ms.len() as u64, before - start) {
         if !work()? {
             break;
         }
@@ -138,7 +154,7 @@ mod tests {
     #[test]
     fn workers_run_at_once_and_their_rates_add_up() {
         let calls = AtomicU64::new(0);
-        let until = Until { seconds: 60.0, frames: 10 };
+        let until = Until { seconds: 60.0, frames: 10, least: 1, ahead: 1 };
         let measured = together(3, until, &|| {
             Ok(Box::new(|| {
                 calls.fetch_add(1, Ordering::Relaxed);
@@ -153,8 +169,15 @@ mod tests {
     }
 
     #[test]
+    fn slow_frames_are_still_so_many() {
+        let until = Until { seconds: 0.0, frames: 10, least: 3, ahead: 2 };
+        let measured = together(1, until, &|| Ok(Box::new(|| Ok(true)))).unwrap();
+        assert_eq!(measured.frames, 3);
+    }
+
+    #[test]
     fn an_end_and_an_error_are_heard() {
-        let until = Until { seconds: 60.0, frames: 100 };
+        let until = Until { seconds: 60.0, frames: 100, least: 1, ahead: 1 };
         let short = together(2, until, &|| {
             let mut left = 4;
             Ok(Box::new(move || {

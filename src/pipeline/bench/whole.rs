@@ -9,16 +9,19 @@ use super::sampler::Sampler;
 use super::scene::Scene;
 use crate::frame::Picture;
 use crate::lane::{CpuLane, GpuLane, GpuSource, Span};
+use crate::layout::Edge;
 use crate::pipeline::batch::run_with;
 use crate::pipeline::device::Found;
+use crate::pipeline::encoding::{GpuBuffers, pair};
 use crate::pipeline::error::{Error, Fault};
 use crate::pipeline::matting::{matte_on_cpu, matte_on_gpu};
 use crate::pipeline::plan::MattePlan;
 use crate::pipeline::progress::{Event, Observer};
+use crate::pipeline::report::QueueReport;
 use crate::pipeline::settings::Settings;
 use crate::pipeline::stop::Stop;
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPair, Pair};
+use crate::vp9::EncodedPair;
 use crate::webm::muxer as webm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,6 +80,7 @@ fn over_file(scene: &Scene, frames: &Arc<AtomicU64>, stop: &Stop) -> Result<Whol
         output_bytes: file.output_bytes,
         limit: file.limit,
         clocks: file.stages.into_iter().map(clock).collect(),
+        queues: file.queues,
         sampling: Default::default(),
     })
 }
@@ -124,6 +128,7 @@ fn over_drawn(
         output_bytes: written,
         limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
         clocks: clocks.read().into_iter().map(clock).collect(),
+        queues: QueueReport::of(&clocks),
         sampling: Default::default(),
     })
 }
@@ -139,8 +144,7 @@ fn lane(
     stop: &Stop,
 ) -> Result<u64, Error> {
     let mut muxer = muxer(scene, number)?;
-    let pair = Pair::new(&scene.pair(scene.lanes.encoder_threads(lanes)));
-    let pair = pair.map_err(|source| Error::Encode { path: scene.name(), source })?;
+    let config = scene.pair(scene.lanes.encoder_threads(lanes));
     let mut bytes = 0;
     let mut sink = |pair: EncodedPair| {
         bytes += (pair.colour.len() + pair.alpha.len()) as u64;
@@ -161,12 +165,14 @@ fn lane(
         (Some(Found::Gpu(gpu)), MattePlan::Network { model, detail }) => {
             let mut matte = matte_on_gpu(gpu, model, *detail, models, (size, scene.colour), &eyes)?;
             let (source, device) = (GpuSource::Upload { decoder, depth: 8 }, Arc::clone(&gpu.device));
-            let (matte, frames) = (&mut matte, &mut Vec::new());
-            GpuLane { source, device, size, span, matte, frames, pair, clocks, cancel }.run(&mut sink)
+            let (matte, mut buffers) = (&mut matte, GpuBuffers::default());
+            let coding = buffers.coding(&gpu.device, scene.coding, &config, &scene.name())?;
+            GpuLane { source, device, size, span, matte, coding, clocks, cancel }.run(&mut sink)
         }
         _ => {
-            let mut matte = matte_on_cpu(&scene.name(), &scene.matte, models, scene.colour.matrix, &eyes)?;
-            let (matte, frames) = (&mut matte, &mut Vec::new());
+            let (name, matrix) = (scene.name(), scene.colour.matrix);
+            let mut matte = matte_on_cpu(&name, &scene.matte, models, matrix, (&eyes, Edge::Plain))?;
+            let (matte, frames, pair) = (&mut matte, &mut Vec::new(), pair(&config, &scene.name())?);
             CpuLane { decoder, size, eyes, span, matte, frames, pair, clocks, cancel }.run(&mut sink)
         }
     };

@@ -1,14 +1,16 @@
 //! One file of a run as it will be done: what was found in it, how it is cut, what its work is called.
 #![forbid(unsafe_code)]
 
+use super::Coding;
 use super::segments::Segment;
 use crate::kernels::key::KeyParameters;
 use crate::layout::Layout;
-use crate::media::VideoTrack;
+use crate::media::{Chapter, VideoTrack};
 use crate::pipeline::report::MatteReport;
 use crate::pipeline::settings::{Detail, Job};
 use crate::pipeline::store::Identity;
 use crate::sound::TrackPlan;
+use std::ops::Range;
 
 /// A file and all decisions about it; nothing here depends on how many lanes there are.
 #[derive(Clone, Debug)]
@@ -25,10 +27,18 @@ pub struct FilePlan {
     pub matte: MattePlan,
     /// The same for people.
     pub matte_report: MatteReport,
+    /// What encodes it.
+    pub coding: Coding,
+    /// Chapters of the source.
+    pub chapters: Vec<Chapter>,
+    /// Tags of the source that are carried.
+    pub tags: Vec<(String, String)>,
     /// What becomes of each audio track.
     pub sound: Vec<TrackPlan>,
     /// The earliest shown timestamp in ticks, where the file could be indexed.
     pub origin: Option<i64>,
+    /// The timestamps that are done when it is not all of them; its first frame is then at 0.
+    pub part: Option<Range<i64>>,
     /// Frames that are shown, as far as the file tells before it is decoded.
     pub frames: Option<u64>,
     /// The segments, in order; at least one.

@@ -4,6 +4,7 @@
 //! work on 10-bit video: at 7680x3840 sixteen GPU lanes had 2.0 GB each in host memory, ring and decoder included.
 #![forbid(unsafe_code)]
 
+use super::Coding;
 use crate::frame::Size;
 
 /// Resident memory of a pair of encoders at work: 1.15 GB at 7680x3840, most of it reference frames and those of
@@ -15,6 +16,18 @@ const FRAMES_BYTES_PER_PIXEL: f64 = 8.0 * 2.5;
 const SOFTWARE_DECODER_BYTES_PER_PIXEL: f64 = 16.0 * 3.0;
 /// Device memory of a lane: 1.6 GB at 7680x3840, 10 bit, most of it decoded surfaces.
 const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
+/// Host memory of a lane with our own encoder: four coded frames of half a byte, and its packets.
+const NATIVE_BYTES_PER_PIXEL: f64 = 4.0;
+/// Its device memory: two pictures of each stream and four coded frames.
+const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 12.0;
+/// CPU threads that the two encoders of a pair keep busy: on 16 threads, 8, 12 and 16 pairs gave 26.0, 34.4 and
+/// 33.9 frames a second at 7680x3840 (docs/encoder.md).
+const PAIR_THREADS: f64 = 4.0 / 3.0;
+/// The same of a lane with our own encoder, and of a decoder beside it.
+const NATIVE_THREADS: f64 = 1.0;
+const SOFTWARE_DECODER_THREADS: f64 = 1.0;
+/// Lanes after which neither NVDEC nor the network gives more (README: lanes without encoders).
+const ENOUGH_LANES: usize = 8;
 /// What a lane needs at any size: network, contexts, buffers of fixed size.
 const HOST_BYTES: f64 = 150e6;
 const DEVICE_BYTES: f64 = 100e6;
@@ -33,22 +46,36 @@ pub struct Machine {
 }
 
 /// What one lane needs.
-#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize)]
 pub struct Need {
     /// Host memory in bytes.
     pub host_bytes: u64,
     /// Device memory in bytes, 0 on the CPU.
     pub device_bytes: u64,
+    /// CPU threads that it keeps busy.
+    pub threads: f64,
+    /// Lanes that keep a GPU as busy as it can be; 0: the CPU is busy first.
+    pub enough: usize,
 }
 
 impl Need {
     /// The need of a lane at this frame size.
-    pub fn new(size: Size, on_gpu: bool, software_decoder: bool) -> Self {
+    pub fn new(size: Size, on_gpu: bool, software_decoder: bool, coding: Coding) -> Self {
         let pixels = size.area() as f64;
         let decoder = if software_decoder { SOFTWARE_DECODER_BYTES_PER_PIXEL } else { 0.0 };
-        let host = PAIR_BYTES_PER_PIXEL + FRAMES_BYTES_PER_PIXEL + decoder;
-        let device = if on_gpu { pixels * DEVICE_BYTES_PER_PIXEL + DEVICE_BYTES } else { 0.0 };
-        Self { host_bytes: (pixels * host + HOST_BYTES) as u64, device_bytes: device as u64 }
+        let native = coding == Coding::Native;
+        let host =
+            if native { NATIVE_BYTES_PER_PIXEL } else { PAIR_BYTES_PER_PIXEL + FRAMES_BYTES_PER_PIXEL };
+        let host = host + decoder;
+        let coded = if native { NATIVE_DEVICE_BYTES_PER_PIXEL } else { 0.0 };
+        let device = if on_gpu { pixels * (DEVICE_BYTES_PER_PIXEL + coded) + DEVICE_BYTES } else { 0.0 };
+        let decoder_threads = if software_decoder { SOFTWARE_DECODER_THREADS } else { 0.0 };
+        Self {
+            host_bytes: (pixels * host + HOST_BYTES) as u64,
+            device_bytes: device as u64,
+            threads: if native { NATIVE_THREADS + decoder_threads } else { PAIR_THREADS },
+            enough: if native { ENOUGH_LANES } else { 0 },
+        }
     }
 
     /// What is enough for either.
@@ -56,6 +83,8 @@ impl Need {
         Self {
             host_bytes: self.host_bytes.max(other.host_bytes),
             device_bytes: self.device_bytes.max(other.device_bytes),
+            threads: self.threads.min(other.threads),
+            enough: if self.enough.min(other.enough) == 0 { 0 } else { self.enough.max(other.enough) },
         }
     }
 }
@@ -78,13 +107,16 @@ impl Lanes {
         let on_device: Vec<usize> =
             machine.device_bytes.iter().map(|&free| room(free, need.device_bytes).max(1)).collect();
         let on_devices = if on_device.is_empty() { usize::MAX } else { on_device.iter().sum() };
-        // The two encoders of a pair keep one and a third threads busy: on 16 threads, 8, 12 and 16 pairs gave
-        // 26.0, 34.4 and 33.9 frames a second at 7680x3840 (docs/encoder.md).
-        let by_cores = (machine.threads * 3).div_ceil(4);
+        let by_cores = (machine.threads as f64 / need.threads.max(0.1)).ceil() as usize;
+        let by_gpus = match need.enough {
+            0 => usize::MAX,
+            enough => enough * machine.device_bytes.len().max(1),
+        };
         let by_memory = room(machine.host_bytes, need.host_bytes);
         let limits = [
             (segments, "there are no more segments"),
             (by_cores, "more would not keep more CPU threads busy"),
+            (by_gpus, "more would not keep the GPU busier"),
             (by_memory, "memory"),
             (on_devices, "memory of the GPU"),
         ];
@@ -135,7 +167,7 @@ mod tests {
 
     #[test]
     fn lanes_go_by_what_is_scarcest() {
-        let need = Need::new(EIGHT_K, true, false);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
         let lanes = |machine: Machine, segments| {
             let lanes = Lanes::new(&machine, need, segments, None);
             (lanes.per_device, lanes.limit)
@@ -150,8 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn our_own_encoder_needs_few_cores_and_little_memory() {
+        let need = Need::new(EIGHT_K, true, false, Coding::Native);
+        let lanes = |machine: Machine| Lanes::new(&machine, need, 100, None);
+        assert_eq!(lanes(machine(16, 128, &[78])).per_device, [8]);
+        assert_eq!(lanes(machine(32, 128, &[78, 78])).per_device, [8, 8]);
+        assert_eq!(lanes(machine(4, 128, &[78])).per_device, [4]);
+        assert_eq!(lanes(machine(16, 8, &[78])).count(), 8, "{need:?}");
+        assert!(need.device_bytes < 2 << 30);
+    }
+
+    #[test]
     fn threads_are_shared_out_and_freed_at_the_end() {
-        let need = Need::new(EIGHT_K, true, false);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
         let lanes = Lanes::new(&machine(16, 128, &[78]), need, 100, None);
         assert_eq!(
             (lanes.encoder_threads(50), lanes.encoder_threads(2), lanes.encoder_threads(1)),
@@ -163,9 +206,9 @@ mod tests {
 
     #[test]
     fn a_lane_at_8k_needs_what_was_measured() {
-        let need = Need::new(EIGHT_K, true, false);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
         assert!((1.9e9..2.2e9).contains(&(need.host_bytes as f64)), "{need:?}");
         assert!((1.6e9..2.1e9).contains(&(need.device_bytes as f64)), "{need:?}");
-        assert_eq!(Need::new(EIGHT_K, false, true).device_bytes, 0);
+        assert_eq!(Need::new(EIGHT_K, false, true, Coding::Libvpx).device_bytes, 0);
     }
 }

@@ -1,6 +1,7 @@
 //! What will be done, as pure data: segments, lanes, memory, time, names.
 #![forbid(unsafe_code)]
 
+mod coding;
 pub mod cost;
 mod file;
 pub mod lanes;
@@ -8,4 +9,5 @@ pub mod segments;
 #[cfg(test)]
 mod tests;
 
+pub use coding::Coding;
 pub use file::{FilePlan, MattePlan};

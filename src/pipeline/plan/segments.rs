@@ -29,6 +29,8 @@ pub struct Cut {
     pub length: Option<i64>,
     /// Frames matted ahead of a segment, so that the state of the network is what it would be.
     pub warm_up: u32,
+    /// Whether the first segment begins inside the video, and is warmed up as the others are.
+    pub begins_inside: bool,
     /// Timestamps that are shown, in ticks.
     pub shown: Range<i64>,
     /// Most frames from one key frame of the output to the next.
@@ -77,7 +79,8 @@ pub fn cut(index: &Index, cut: &Cut) -> Vec<Segment> {
         let from = times.partition_point(|&pts| pts < start);
         let frames = times.partition_point(|&pts| pts < end) - from;
         // The first segment, and any other whose warm-up would reach the start, does as it does.
-        let warm = from.checked_sub(cut.warm_up as usize).filter(|_| number > 0).map(|at| times[at]);
+        let follows = number > 0 || cut.begins_inside;
+        let warm = from.checked_sub(cut.warm_up as usize).filter(|_| follows).map(|at| times[at]);
         let decode_from = warm.and_then(|warm| keys.iter().rev().find(|key| key.pts <= warm)).copied();
         segments.push(Segment {
             number,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::num::NonZeroU32;
 
 fn options(length: Option<i64>, warm_up: u32, shown: std::ops::Range<i64>) -> Cut {
-    Cut { length, warm_up, shown, key_interval: NonZeroU32::new(100).unwrap() }
+    Cut { length, warm_up, begins_inside: false, shown, key_interval: NonZeroU32::new(100).unwrap() }
 }
 
 /// Frames 10 ticks apart, a key packet every `gop`, no reordering.
@@ -52,6 +52,18 @@ fn what_an_edit_list_hides_is_matted_but_not_encoded() {
     assert_eq!(segments.last().unwrap().shown.end, 350);
     assert!(cut(&regular(4, 2), &options(Some(10), 0, 500..600)).is_empty());
     assert!(cut(&Index::default(), &options(Some(10), 0, 0..600)).is_empty());
+}
+
+#[test]
+fn a_part_is_warmed_up_from_a_key_packet_near_it() {
+    let part = Cut { begins_inside: true, ..options(Some(80), 15, 305..455) };
+    let segments = cut(&regular(100, 10), &part);
+    assert_eq!((segments[0].shown.clone(), segments[0].frames), (305..400, 9));
+    assert_eq!(segments[0].matted_from, 160, "15 frames ahead of the one at 310");
+    assert_eq!(segments[0].decode_from.unwrap().ordinal, 10);
+    assert_eq!(segments.iter().map(|s| s.frames).sum::<u64>(), 15);
+    let near = Cut { begins_inside: true, ..options(Some(100), 15, 50..350) };
+    assert_eq!(cut(&regular(40, 10), &near)[0].matted_from, i64::MIN, "its warm-up would reach the start");
 }
 
 #[test]

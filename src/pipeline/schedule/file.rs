@@ -6,7 +6,7 @@ use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
 use crate::pipeline::plan::FilePlan;
 use crate::pipeline::progress::{Event, Observer};
-use crate::pipeline::report::{FileReport, SourceReport, StageReport};
+use crate::pipeline::report::{FileReport, QueueReport, SourceReport, StageReport};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::store::{self, Store};
 use crate::pipeline::timeline::shift_note;
@@ -141,8 +141,9 @@ impl FileWork {
         let plan = [
             format!("{}, {} {} {} bit", source.container, source.codec, source.size, source.depth),
             format!("decoded by {} {}", source.decoder, source.decoder_reason),
-            format!("layout {} ({})", source.layout.packing, source.layout.detail),
+            source.layout.sentences().join(", "),
             self.plan.matte_report.sentence(),
+            self.plan.coding.sentence().to_owned(),
             self.segments_sentence(),
         ];
         let plan: Vec<String> =
@@ -258,11 +259,13 @@ impl FileWork {
             output: self.plan.job.output.clone(),
             source: Some(self.source_report(found)),
             matte: Some(self.plan.matte_report.clone()),
+            encoder: Some(self.plan.coding),
             segments: self.plan.segments.len(),
             resumed_frames: self.resumed,
             retries: self.retried.load(Ordering::Relaxed),
             wall_seconds,
             stages: stages.collect(),
+            queues: QueueReport::of(&self.clocks),
             notes: locked(&self.notes).clone(),
             ..FileReport::default()
         }
@@ -304,6 +307,12 @@ impl FileWork {
             report
                 .notes
                 .push(format!("{moved} fell on the millisecond of the one before and moved on by 1 ms"));
+        }
+        if joined.by_libvpx > 0 {
+            let n = joined.by_libvpx;
+            report.notes.push(format!(
+                "{n} segments had more detail than the native encoder has room for; libvpx encoded them"
+            ));
         }
         if joined.complaints > 0 {
             let n = joined.complaints;

@@ -42,7 +42,9 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
     std::thread::scope(|scope| {
         for (found, &lanes) in run.devices.iter().zip(&run.lanes.per_device) {
             for _ in 0..lanes {
-                scope.spawn(|| lane(run, &board, found, &reports));
+                let named = std::thread::Builder::new().name("vrpipe-lane".to_owned());
+                let started = named.spawn_scoped(scope, || lane(run, &board, found, &reports));
+                started.expect("the system has room for a thread");
             }
         }
     });
@@ -70,7 +72,6 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
     let (written, begun) = (AtomicU64::new(0), Instant::now());
     let result = work.store().and_then(|store| {
         let order = Order {
-            file,
             plan: &work.plan,
             segment: &work.plan.segments[segment],
             store: &store,
@@ -80,6 +81,10 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
             written: &|| {
                 written.fetch_add(1, Ordering::Relaxed);
                 work.frame_written(run.observer);
+            },
+            lost: &|frames| {
+                written.fetch_sub(frames, Ordering::Relaxed);
+                work.frames_lost(frames);
             },
         };
         // Without this a panic would leave the others waiting for a segment that never comes back.

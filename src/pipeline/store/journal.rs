@@ -29,6 +29,9 @@ pub struct Finished {
     pub complaints: u64,
     /// Frames moved on by a millisecond.
     pub nudged: u64,
+    /// Whether libvpx had to encode it in place of our own encoder.
+    #[serde(default)]
+    pub by_libvpx: bool,
 }
 
 /// The journal.

@@ -3,9 +3,12 @@
 
 use super::VerifyReport;
 use crate::frame::{Plane, Sample, Samples, Size};
+use crate::layout::LayoutChoice;
+use crate::pipeline::HdrChoice;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::{ShownPictures, open_input};
-use crate::pipeline::playback::Frame;
+use crate::pipeline::playback::{Frame, Playback};
+use crate::pipeline::timeline::moved;
 use crate::units::TimeBase;
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +25,7 @@ pub(super) struct Against {
     input_size: Size,
     size: Size,
     /// Added to the input's times, as the writer does when a video begins before 0.
+    is_part: bool,
     shift_ticks: Option<i64>,
     frames: u64,
     missing: u64,
@@ -32,13 +36,16 @@ pub(super) struct Against {
 }
 
 impl Against {
-    pub(super) fn open(path: &Path, size: Size, stall: Duration) -> Result<Self, Error> {
-        let input = open_input(path, None)?;
+    pub(super) fn open(path: &Path, playback: &Playback, stall: Duration) -> Result<Self, Error> {
+        let part = playback.part();
+        let input = open_input(path, &LayoutChoice::default())?.within(part.as_ref());
+        let input = input.with_hdr(HdrChoice::of_output(playback.colour()));
         Ok(Self {
             time_base: input.video.time_base,
             input_size: input.video.size,
             pictures: ShownPictures::start(path, input, stall)?,
-            size,
+            size: playback.size(),
+            is_part: part.is_some(),
             shift_ticks: None,
             frames: 0,
             missing: 0,
@@ -54,7 +61,7 @@ impl Against {
             self.missing += 1;
             return Ok(());
         };
-        let shift = *self.shift_ticks.get_or_insert(if picture.pts < 0 { -picture.pts } else { 0 });
+        let shift = *self.shift_ticks.get_or_insert(moved(picture.pts, self.is_part));
         let want_ms = self.time_base.convert(picture.pts.saturating_add(shift), TimeBase::MILLISECOND);
         self.worst_ms = self.worst_ms.max((want_ms - frame.pts_ms).abs());
         if picture.size == self.size {

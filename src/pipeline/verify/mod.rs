@@ -27,7 +27,7 @@ pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<Ve
     let mut playback = Playback::open(output)?;
     let mut report = VerifyReport::new(output);
     report.size = Some(playback.size());
-    let mut against = input.map(|path| Against::open(path, playback.size(), stall)).transpose()?;
+    let mut against = input.map(|path| Against::open(path, &playback, stall)).transpose()?;
     let mut cleanness = Cleanness::new(playback.size(), playback.range());
     let mut seen = Seen::default();
     let stopped = loop {

@@ -15,15 +15,44 @@ pub(super) struct Emitter<'a> {
     pub(super) weights: Vec<Tensor>,
     /// Small constants by name, each written once.
     pub(super) constants: BTreeMap<String, Tensor>,
+    /// For each value whether it is in halfs.
+    pub(super) half: Vec<bool>,
+    /// Names of values in the other precision, each converted once.
+    converted: BTreeMap<ValueId, String>,
 }
 
 impl<'a> Emitter<'a> {
-    pub(super) fn new(graph: &'a Graph) -> Self {
-        Self { graph, nodes: Vec::new(), weights: Vec::new(), constants: BTreeMap::new() }
+    pub(super) fn new(graph: &'a Graph, half: Vec<bool>) -> Self {
+        let (constants, converted) = Default::default();
+        Self { graph, nodes: Vec::new(), weights: Vec::new(), constants, half, converted }
     }
 
     fn name(&self, id: ValueId) -> String {
         self.graph.values[id.0].name.clone()
+    }
+
+    /// Name of a value in the precision that its reader computes in.
+    fn read(&mut self, id: ValueId, half: bool) -> String {
+        let name = self.name(id);
+        if self.half[id.0] == half {
+            return name;
+        }
+        if let Some(known) = self.converted.get(&id) {
+            return known.clone();
+        }
+        let (suffix, kind) = if half { ("half", proto::FLOAT16) } else { ("single", proto::FLOAT) };
+        let converted = format!("{name}.{suffix}");
+        self.node("Cast", &[&name], &converted, vec![int("to", kind as usize)]);
+        self.converted.insert(id, converted.clone());
+        converted
+    }
+
+    /// Gives a tensor another name, where it is written and where it is read, and so the node that writes it.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        for node in &mut self.nodes {
+            let names = node.input.iter_mut().chain(&mut node.output).chain([&mut node.name]);
+            names.filter(|name| *name == from).for_each(|name| *name = to.to_owned());
+        }
     }
 
     /// One ONNX node; it is called by its output.
@@ -39,7 +68,8 @@ impl<'a> Emitter<'a> {
 
     /// The nodes of one operator.
     pub(super) fn operator(&mut self, node: &crate::rvm::graph::Node) {
-        let inputs: Vec<String> = node.inputs.iter().map(|&id| self.name(id)).collect();
+        let half = self.half[node.output.0];
+        let inputs: Vec<String> = node.inputs.iter().map(|&id| self.read(id, half)).collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let out = self.name(node.output);
         let x = inputs[0];
@@ -53,7 +83,7 @@ impl<'a> Emitter<'a> {
             }
             Op::Conv { weights, stride, pad, dilation, groups, act, residual } => {
                 let conv = &self.graph.convs[weights.0];
-                let (weight, bias) = self.conv_weights(conv);
+                let (weight, bias) = self.conv_weights(conv, half);
                 let kernel = conv.shape[2];
                 let attributes = vec![
                     ints("dilations", &[*dilation; 2]),
@@ -107,10 +137,11 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn conv_weights(&mut self, conv: &ConvWeights) -> (String, String) {
+    fn conv_weights(&mut self, conv: &ConvWeights, half: bool) -> (String, String) {
         let (weight, bias) = (format!("{}.weight", conv.name), format!("{}.bias", conv.name));
-        self.weights.push(float_tensor(&weight, &conv.shape, &conv.weight));
-        self.weights.push(float_tensor(&bias, &[conv.bias.len()], &conv.bias));
+        let tensor = if half { half_tensor } else { float_tensor };
+        self.weights.push(tensor(&weight, &conv.shape, &conv.weight));
+        self.weights.push(tensor(&bias, &[conv.bias.len()], &conv.bias));
         (weight, bias)
     }
 
@@ -193,6 +224,11 @@ fn float_tensor(name: &str, dims: &[usize], numbers: &[f32]) -> Tensor {
     }
 }
 
+fn half_tensor(name: &str, dims: &[usize], numbers: &[f32]) -> Tensor {
+    let raw_data = numbers.iter().flat_map(|&number| half::f16::from_f32(number).to_le_bytes()).collect();
+    Tensor { data_type: proto::FLOAT16, raw_data, ..float_tensor(name, dims, &[]) }
+}
+
 fn int(name: &str, i: usize) -> Attribute {
     Attribute { name: name.to_owned(), i: i as i64, kind: proto::ATTRIBUTE_INT, ..Attribute::default() }
 }
@@ -206,7 +242,7 @@ fn string(name: &str, s: &str) -> Attribute {
     Attribute { name: name.to_owned(), s, kind: proto::ATTRIBUTE_STRING, ..Attribute::default() }
 }
 
-fn ints(name: &str, ints: &[usize]) -> Attribute {
+pub(super) fn ints(name: &str, ints: &[usize]) -> Attribute {
     let ints = ints.iter().map(|&i| i as i64).collect();
     Attribute { name: name.to_owned(), ints, kind: proto::ATTRIBUTE_INTS, ..Attribute::default() }
 }

@@ -64,7 +64,7 @@ fn pth(checkpoint: &Checkpoint) -> Vec<u8> {
 
 fn onnx(weights: &Weights) -> Vec<u8> {
     let graph = build_graph(weights, StageSize { height: 32, width: 48 }, false).unwrap();
-    write_onnx(&graph, OnnxOptions { batch: 1, inner_outputs: false })
+    write_onnx(&graph, OnnxOptions { batch: 1, inner_outputs: false, ..OnnxOptions::default() })
 }
 
 fn message(error: Error) -> String {

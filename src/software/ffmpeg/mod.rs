@@ -34,4 +34,5 @@ mod tail;
 mod tests;
 
 pub use decoder::Ffmpeg;
+pub use program::version;
 pub use sound::{FfmpegSound, SoundChunk, SoundFeed, SoundFormat, SoundPacket, SoundStream};

@@ -17,6 +17,9 @@ use crate::software::{Error, Options};
 /// `ffmpeg -version` writes about 2 KB.
 const MAX_ANSWER_BYTES: u64 = 1 << 16;
 
+/// How long the answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// libavcodec of ffmpeg 5.1, the first to know `-fps_mode`; `-vsync`, its older name, went in 9.0.
 const FPS_MODE_SINCE: (u32, u32) = (59, 37);
 
@@ -34,12 +37,11 @@ static ASKED: Mutex<BTreeMap<PathBuf, Program>> = Mutex::new(BTreeMap::new());
 impl Program {
     /// Finds the program and asks for its version.
     pub(super) fn find(options: &Options) -> Result<Self, Error> {
-        let named = || std::env::var_os("VRPIPE_FFMPEG").filter(|name| !name.is_empty()).map(PathBuf::from);
-        let path = options.ffmpeg.clone().or_else(named).unwrap_or_else(|| "ffmpeg".into());
+        let path = choose(options);
         if let Some(known) = ASKED.lock().unwrap_or_else(|held| held.into_inner()).get(&path) {
             return Ok(known.clone());
         }
-        let answer = ask(&path, options.stall.min(Duration::from_secs(20)))?;
+        let answer = ask(&path, options.stall.min(PATIENCE))?;
         let fps_mode = libavcodec(&answer).is_none_or(|version| version >= FPS_MODE_SINCE);
         let program = Self { path: path.clone(), sync_option: if fps_mode { "-fps_mode" } else { "-vsync" } };
         ASKED.lock().unwrap_or_else(|held| held.into_inner()).insert(path, program.clone());
@@ -78,6 +80,21 @@ impl Program {
 fn quiet(mut command: Command) -> Command {
     command.env_remove("FFREPORT").env("AV_LOG_FORCE_NOCOLOR", "1");
     command
+}
+
+/// The first line that the `ffmpeg` in use says of its version.
+///
+/// # Errors
+/// [`Error::Missing`] when there is none, others when it does not answer.
+pub fn version(options: &Options) -> Result<String, Error> {
+    let answer = ask(&choose(options), options.stall.min(PATIENCE))?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The one that is named, else the one in `PATH`.
+fn choose(options: &Options) -> PathBuf {
+    let named = || std::env::var_os("VRPIPE_FFMPEG").filter(|name| !name.is_empty()).map(PathBuf::from);
+    options.ffmpeg.clone().or_else(named).unwrap_or_else(|| "ffmpeg".into())
 }
 
 fn ask(path: &Path, patience: Duration) -> Result<String, Error> {

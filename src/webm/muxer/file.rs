@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::audio::{self, AudioFrame, AudioTrack, Waiting};
+use super::chapters;
 use super::cluster::{Cluster, Frame};
 use super::cues::{self, Cue};
 use super::header::{self, Header};
@@ -64,7 +65,8 @@ impl<W: Write + Seek> Muxer<W> {
         let (info, duration_in_info) = header::info(header);
         let tracks_at = info_at + info.len() as u64;
         let tracks = header::tracks(&header.video, sound);
-        let tags = header::tags(&header.tags);
+        let mut tags = chapters::chapters(&header.chapters);
+        tags.extend(header::tags(&header.tags));
         let cues_at = tracks_at + (tracks.len() + tags.len()) as u64;
         let cues_bytes = cues::reservation(header.expected_key_frames);
         // Right as far as it goes, should the file never be finished.

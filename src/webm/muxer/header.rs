@@ -5,9 +5,10 @@
 #![forbid(unsafe_code)]
 
 use super::audio::{self, AudioTrack};
+use super::chapters::Chapter;
 use super::level::codec_private;
-use crate::frame::{Colour, Range, Size};
-use crate::layout::Packing;
+use crate::frame::{Colour, Light, Range, Size};
+use crate::layout::{Packing, Pose, Projection};
 use crate::webm::ebml::write;
 use crate::webm::ids;
 
@@ -26,8 +27,13 @@ pub struct VideoTrack {
     pub display_size: Option<Size>,
     /// What the colour samples mean. Alpha is full range whatever this says.
     pub colour: Colour,
+    /// How bright it was mastered; for HDR.
+    pub light: Option<Light>,
     /// How the eyes lie in the frame.
     pub packing: Packing,
+    /// How directions lie in an eye, and how it is turned; a projection that Matroska has no word for is left
+    /// out.
+    pub projection: Option<(Projection, Pose)>,
     /// Nanoseconds from frame to frame, where that is constant.
     pub frame_duration_ns: Option<u64>,
     /// Whether each frame brings an alpha frame along.
@@ -46,6 +52,8 @@ pub struct Header {
     pub title: Option<String>,
     /// Name and version of the program that has the file made.
     pub writing_app: String,
+    /// Chapters, in the order of their times.
+    pub chapters: Vec<Chapter>,
     /// Names and values that hold for the whole file.
     pub tags: Vec<(String, String)>,
 }
@@ -133,7 +141,26 @@ fn entry(out: &mut Vec<u8>, video: &VideoTrack) {
         if video.alpha {
             write::uint(out, ids::ALPHA_MODE, 1);
         }
-        write::master(out, ids::COLOUR, |out| colour(out, video.colour));
+        write::master(out, ids::COLOUR, |out| {
+            colour(out, video.colour);
+            video.light.iter().for_each(|told| light(out, told));
+        });
+        if let Some((projection, pose)) = &video.projection
+            && let Some((kind, private)) = projection.to_matroska()
+        {
+            write::master(out, ids::PROJECTION, |out| {
+                write::uint(out, ids::PROJECTION_TYPE, kind.into());
+                if let Some(private) = private {
+                    write::binary(out, ids::PROJECTION_PRIVATE, &private);
+                }
+                // All three, level or not: Chromium's parser calls an element without one incomplete.
+                let angles =
+                    [ids::PROJECTION_POSE_YAW, ids::PROJECTION_POSE_PITCH, ids::PROJECTION_POSE_ROLL];
+                for (id, degrees) in angles.into_iter().zip(pose.degrees()) {
+                    write::float(out, id, degrees);
+                }
+            });
+        }
     });
 }
 
@@ -150,4 +177,26 @@ fn colour(out: &mut Vec<u8>, colour: Colour) {
     write::uint(out, ids::RANGE, range);
     write::uint(out, ids::TRANSFER_CHARACTERISTICS, colour.transfer.into());
     write::uint(out, ids::PRIMARIES, colour.primaries.into());
+}
+
+/// Static HDR metadata (RFC 9559 §5.1.4.1.28.36 and what follows there).
+fn light(out: &mut Vec<u8>, told: &Light) {
+    for (id, nits) in [(ids::MAX_CLL, told.max_cll), (ids::MAX_FALL, told.max_fall)] {
+        nits.iter().for_each(|nits| write::uint(out, id, u64::from(*nits)));
+    }
+    let Some(display) = &told.mastering else { return };
+    write::master(out, ids::MASTERING_METADATA, |out| {
+        let points = [display.red, display.green, display.blue, display.white];
+        let places = [
+            [ids::PRIMARY_R_X, ids::PRIMARY_R_Y],
+            [ids::PRIMARY_G_X, ids::PRIMARY_G_Y],
+            [ids::PRIMARY_B_X, ids::PRIMARY_B_Y],
+            [ids::WHITE_POINT_X, ids::WHITE_POINT_Y],
+        ];
+        for (id, value) in places.into_iter().flatten().zip(points.into_iter().flatten()) {
+            write::float(out, id, value);
+        }
+        write::float(out, ids::LUMINANCE_MAX, display.max_nits);
+        write::float(out, ids::LUMINANCE_MIN, display.min_nits);
+    });
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod chapters;
 mod cluster;
 mod cues;
 mod error;
@@ -19,6 +20,7 @@ mod header;
 mod level;
 
 pub use audio::{AudioFrame, AudioTrack};
+pub use chapters::Chapter;
 pub use cluster::Frame;
 pub use error::Error;
 pub use file::Muxer;

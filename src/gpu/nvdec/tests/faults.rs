@@ -11,7 +11,8 @@ use crate::packet::{Codec, Packet};
 
 /// Short patience for stalls that are meant.
 fn hasty() -> Options {
-    Options { stall: Duration::from_millis(500), ..Options::default() }
+    // Making a decoder waits for the driver, which serves all tests at once.
+    Options { stall: Duration::from_secs(3), ..Options::default() }
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! How the views of a stereo video lie in a frame. Pure data, no I/O.
+//! How the views of a stereo video lie in a frame.
+//!
+//! Pure values; sizes are pixels. Spec of the codes: RFC 9559 §5.1.4.1.28.3.
 #![forbid(unsafe_code)]
 
 use crate::frame::{Rect, Size};
@@ -38,6 +40,15 @@ impl Packing {
         }
     }
 
+    /// Size of one eye; of two that differ (odd frames) the smaller.
+    pub fn eye(self, frame: Size) -> Size {
+        match self {
+            Self::Mono => frame,
+            Self::SideBySide | Self::SideBySideSwapped => Size::new(frame.width / 2, frame.height),
+            Self::TopBottom | Self::TopBottomSwapped => Size::new(frame.width, frame.height / 2),
+        }
+    }
+
     /// Matroska StereoMode (RFC 9559 §5.1.4.1.28.3).
     pub fn to_stereo_mode(self) -> u8 {
         match self {
@@ -72,31 +83,6 @@ impl std::fmt::Display for Packing {
             Self::TopBottomSwapped => "top-bottom, right eye first",
         })
     }
-}
-
-/// Where a layout was read from, most trustworthy first.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Evidence {
-    /// The user said so.
-    Option,
-    /// A box or element of the container.
-    Container,
-    /// A mark in the file name.
-    FileName,
-    /// Nothing said anything: mono was assumed.
-    Default,
-}
-
-/// A packing and the reason for it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Layout {
-    /// The packing.
-    pub packing: Packing,
-    /// What it rests on.
-    pub evidence: Evidence,
-    /// The very words: the box with its value, or the mark in the name.
-    pub detail: String,
 }
 
 #[cfg(test)]

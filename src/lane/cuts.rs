@@ -1,0 +1,111 @@
+//! Hard cuts, from what the network sees: after one its state is of another scene and must be forgotten.
+//!
+//! A cut is where most pixels change at once, in every eye: the mean difference of luma is large, and the
+//! histogram changed too or the difference is very large. It looks at two neighbouring frames only, so a
+//! segment that is warmed up across a cut finds it as a run without segments does.
+#![forbid(unsafe_code)]
+
+use crate::tensor::Tensor;
+
+/// Mean difference of luma, of 1, from which on a change may be a cut, and that is one by itself. Set by hand:
+/// a cut that is missed leaves the matte as it would be without this, a false one costs a warm-up.
+const MOVED: f32 = 0.10;
+const REPLACED: f32 = 0.28;
+/// Share of the pixels that change their bin, from which on a picture has other contents.
+const OTHER: f32 = 0.25;
+const BINS: usize = 32;
+
+/// Compares each frame with the one before.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    /// Luma of all eyes of the frame before; empty ahead of the first.
+    before: Vec<f32>,
+    luma: Vec<f32>,
+}
+
+impl Cuts {
+    /// Forgets the frame before.
+    pub(super) fn reset(&mut self) {
+        self.before.clear();
+    }
+
+    /// Whether `small`, `[eyes, 3, height, width]` in `[0, 1]`, is of another scene than the frame before.
+    pub(super) fn is_cut(&mut self, small: &Tensor) -> bool {
+        let [eyes, _, height, width] = small.shape;
+        self.luma.clear();
+        for eye in 0..eyes {
+            let [red, green, blue] = [0, 1, 2].map(|channel| small.channel(eye, channel));
+            // BT.709; any weights would do.
+            let rgb = red.iter().zip(green).zip(blue);
+            self.luma.extend(rgb.map(|((r, g), b)| 0.2126 * r + 0.7152 * g + 0.0722 * b));
+        }
+        let cut = self.before.len() == self.luma.len() && {
+            let area = (height * width).max(1);
+            self.before.chunks_exact(area).zip(self.luma.chunks_exact(area)).all(|(a, b)| replaced(a, b))
+        };
+        std::mem::swap(&mut self.before, &mut self.luma);
+        cut
+    }
+}
+
+fn replaced(before: &[f32], now: &[f32]) -> bool {
+    let count = now.len() as f32;
+    let moved = before.iter().zip(now).map(|(a, b)| (a - b).abs()).sum::<f32>() / count;
+    if !(MOVED..REPLACED).contains(&moved) {
+        return moved >= REPLACED;
+    }
+    let mut bins = [0i32; BINS];
+    let bin = |luma: f32| ((luma * BINS as f32) as usize).min(BINS - 1);
+    before.iter().for_each(|&luma| bins[bin(luma)] -= 1);
+    now.iter().for_each(|&luma| bins[bin(luma)] += 1);
+    // Every pixel that changes its bin counts twice.
+    bins.iter().map(|bin| bin.abs()).sum::<i32>() as f32 / 2.0 >= OTHER * count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two eyes of 32x16 by their luma.
+    fn seen(luma: impl Fn(usize, usize, usize) -> f32) -> Tensor {
+        let mut tensor = Tensor::zeros([2, 3, 16, 32]);
+        for eye in 0..2 {
+            for channel in 0..3 {
+                let plane = tensor.channel_mut(eye, channel);
+                (0..512).for_each(|i| plane[i] = luma(eye, i % 32, i / 32));
+            }
+        }
+        tensor
+    }
+
+    #[test]
+    fn scenes_that_are_replaced_are_cuts_and_motion_is_none() {
+        let stripes = |shift: usize| seen(move |_, x, _| 0.3 + 0.2 * ((x + shift) as f32 * 0.3).sin());
+        let bright = seen(|_, x, y| 0.7 + 0.01 * (x + y) as f32 % 0.3);
+        let mut cuts = Cuts::default();
+        assert!(!cuts.is_cut(&stripes(0)), "the first frame has none before it");
+        for shift in 1..20 {
+            assert!(!cuts.is_cut(&stripes(shift)), "{shift}");
+        }
+        assert!(cuts.is_cut(&bright));
+        assert!(!cuts.is_cut(&bright));
+        assert!(cuts.is_cut(&stripes(0)));
+        cuts.reset();
+        assert!(!cuts.is_cut(&bright), "nothing is known after a reset");
+    }
+
+    #[test]
+    fn something_before_one_eye_is_no_cut() {
+        let dark = seen(|_, _, _| 0.1);
+        let hand = seen(|eye, _, _| if eye == 0 { 0.9 } else { 0.1 });
+        let mut cuts = Cuts::default();
+        cuts.is_cut(&dark);
+        assert!(!cuts.is_cut(&hand));
+        // A fade of a second is none either.
+        cuts.reset();
+        for step in 0..=30 {
+            let level = 0.1 + 0.02 * step as f32;
+            assert!(!cuts.is_cut(&seen(move |_, _, _| level)), "{step}");
+        }
+    }
+}
