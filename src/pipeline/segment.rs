@@ -53,7 +53,7 @@ impl Shape {
 
 enum Gear<'a> {
     Cpu { matte: Matte, frames: Vec<Composite> },
-    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, buffers: GpuBuffers },
+    Gpu { gpu: &'a Gpu, matte: Box<GpuMatte>, buffers: GpuBuffers, spare: Option<nvdec::Spare> },
 }
 
 /// One lane, on one device.
@@ -110,7 +110,7 @@ impl<'a> Worker<'a> {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
                 let matte =
                     matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
-                Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default() }
+                Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default(), spare: None }
             }
             (_, matte) => {
                 let (matrix, sides) = (video.colour.matrix, (&eyes[..], layout.projection.edge()));
@@ -198,18 +198,26 @@ impl<'a> Worker<'a> {
                 CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
                     .run(sink)
             }
-            Gear::Gpu { gpu, matte, buffers } => {
+            Gear::Gpu { gpu, matte, buffers, spare } => {
                 matte.reset();
                 let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, path))?;
-                let source = clocks.open.time(|| self.on_gpu(gpu, order, source))?;
+                let source = clocks.open.time(|| self.on_gpu(gpu, order, source, spare.take()))?;
                 let device = Arc::clone(&gpu.device);
-                GpuLane { source, device, size: video.size, span, matte, coding, clocks, cancel }.run(sink)
+                GpuLane { source, device, size: video.size, span, matte, spare, coding, clocks, cancel }
+                    .run(sink)
             }
         };
         totals.map_err(|source| Error::from_lane(source, path, &order.store.file(segment.number)))
     }
 
-    fn on_gpu(&self, gpu: &Gpu, order: &Order<'_>, source: Source) -> Result<GpuSource, Error> {
+    /// The pictures of `source`, decoded on the GPU if it can; `spare` decoded the segment before.
+    fn on_gpu(
+        &self,
+        gpu: &Gpu,
+        order: &Order<'_>,
+        source: Source,
+        spare: Option<nvdec::Spare>,
+    ) -> Result<GpuSource, Error> {
         let (video, path) = (&order.plan.video, &order.plan.job.input);
         let (library, _) = self.found.decode_path(video);
         let Some(library) = library else {
@@ -218,7 +226,7 @@ impl<'a> Worker<'a> {
             return Ok(GpuSource::Upload { decoder, depth: video.depth });
         };
         let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };
-        nvdec::Decoder::open(&library, &gpu.device, video.into(), feed(source), options)
+        nvdec::Decoder::open_on(spare, &library, &gpu.device, video.into(), feed(source), options)
             .map(GpuSource::Nvdec)
             .map_err(|source| Error::Nvdec { path: path.clone(), source })
     }

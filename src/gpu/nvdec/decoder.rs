@@ -1,14 +1,15 @@
 //! The decoder as its user sees it: opened with a stream and a feed, asked for surfaces, dropped.
 //!
-//! The thread behind it is told to `worker`. Dropping stops it; surfaces still held stay good, and
-//! the decoder's memory is freed with the last of them.
+//! What the thread behind it does is told in `worker`. Dropping stops it; surfaces still held stay good, and
+//! the decoder's memory is freed with the last of them. [`Decoder::rest`] keeps thread and memory for the next
+//! stream: creating and destroying decoders goes one at a time in a process, and takes long where many lanes do it.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::frame::Size;
 use crate::gpu::{Device, Stream};
@@ -16,10 +17,10 @@ use crate::media::{Chroma, VideoTrack};
 use crate::packet::{Codec, Packet};
 use crate::units::TimeBase;
 
-use super::failure::FirstError;
 use super::payload::Payload;
-use super::session::{Message, Session};
+use super::session::Message;
 use super::watch::Watch;
+use super::worker::Order;
 use super::{Error, Library, Surface, Tally, worker};
 
 /// Gives the next packet in decode order, `None` after the last; called on the decoding thread.
@@ -86,11 +87,66 @@ impl Default for Options {
 pub struct Decoder {
     /// Gone while dropping.
     messages: Option<Receiver<Message>>,
-    thread: Option<JoinHandle<()>>,
+    /// Gone when resting.
+    thread: Option<Thread>,
     watch: Arc<Watch>,
     stall: Duration,
     stalled: bool,
+    failed: bool,
     over: bool,
+}
+
+/// The decoding thread, with what it was started for.
+struct Thread {
+    library: Arc<Library>,
+    device: Arc<Device>,
+    orders: Sender<Order>,
+    handle: JoinHandle<()>,
+}
+
+impl Thread {
+    fn start(library: &Arc<Library>, device: &Arc<Device>) -> Result<Self, Error> {
+        let stream = Stream::new(device)?;
+        let (orders, ordered) = unbounded();
+        let (library, device) = (library.clone(), device.clone());
+        // Made on the thread: what it holds stays there.
+        let body = {
+            let (library, device) = (library.clone(), device.clone());
+            move || worker::serve(&library, &device, stream, &ordered)
+        };
+        let spawned = std::thread::Builder::new().name("nvdec".to_owned()).spawn(body);
+        Ok(Self { library, device, orders, handle: spawned.map_err(Error::Thread)? })
+    }
+
+    /// A thread of its own for `order`.
+    fn ordered(library: &Arc<Library>, device: &Arc<Device>, order: Order) -> Result<Self, Error> {
+        let thread = Self::start(library, device)?;
+        // The thread waits for it; had it died already, the user would hear so from the queue.
+        drop(thread.orders.send(order));
+        Ok(thread)
+    }
+
+    /// Tells the thread that nothing more comes, and waits for its end.
+    fn end(self, watch: &Watch, patience: Duration) {
+        drop(self.orders);
+        watch.join(self.handle, patience);
+    }
+}
+
+/// A decoder without a stream, its thread and its device memory kept for the next one.
+pub struct Spare {
+    /// Gone while dropping, or when taken on.
+    thread: Option<Thread>,
+    /// Of the stream before.
+    watch: Arc<Watch>,
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.end(&self.watch, PATIENCE);
+        }
+    }
 }
 
 impl Decoder {
@@ -106,25 +162,42 @@ impl Decoder {
         feed: Feed,
         options: Options,
     ) -> Result<Self, Error> {
+        Self::open_on(None, library, device, info, feed, options)
+    }
+
+    /// The same on a decoder that rests. Its memory is used again where the streams are alike, and freed where
+    /// they are not. Surfaces of the stream before that are still held delay the new one.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn open_on(
+        spare: Option<Spare>,
+        library: &Arc<Library>,
+        device: &Arc<Device>,
+        info: StreamInfo,
+        feed: Feed,
+        options: Options,
+    ) -> Result<Self, Error> {
         library.can_decode(device, &info)?;
         let payload = Payload::new(&info)?;
-        let stream = Stream::new(device)?;
         let watch = Arc::new(Watch::new());
         // Room for every surface that can be out, and the last word.
         let (out, messages) = bounded(options.output_surfaces.max(1) + 1);
         let stall = options.stall;
-        // Made on the thread: what it holds stays there.
-        let (library, device, shared) = (library.clone(), device.clone(), watch.clone());
-        let body = move || {
-            let (failure, current, running) = (FirstError::default(), Default::default(), Default::default());
-            let watch = shared;
-            let session =
-                Session { library, device, info, options, watch, out, stream, failure, current, running };
-            worker::run(session, payload, feed);
+        let order = Order { info, options, watch: watch.clone(), out, payload, feed };
+        let suits =
+            |thread: &Thread| Arc::ptr_eq(&thread.library, library) && Arc::ptr_eq(&thread.device, device);
+        let kept = spare.and_then(|mut spare| spare.thread.take_if(|thread| suits(thread)));
+        let thread = match kept {
+            Some(thread) => match thread.orders.send(order) {
+                Ok(()) => thread,
+                // Its thread has ended: something went wrong after the stream before.
+                Err(refused) => Thread::ordered(library, device, refused.into_inner())?,
+            },
+            None => Thread::ordered(library, device, order)?,
         };
-        let thread = std::thread::Builder::new().name("nvdec".to_owned()).spawn(body);
-        let thread = Some(thread.map_err(Error::Thread)?);
-        Ok(Self { messages: Some(messages), thread, watch, stall, stalled: false, over: false })
+        let (messages, thread) = (Some(messages), Some(thread));
+        Ok(Self { messages, thread, watch, stall, stalled: false, failed: false, over: false })
     }
 
     /// The next frame in presentation order, `None` after the last. Waits for it; drop enough earlier
@@ -141,6 +214,7 @@ impl Decoder {
             Ok(Message::Failed(error)) | Err(error) => Err(error),
         };
         self.over = true;
+        self.failed = answer.is_err();
         self.stalled = matches!(answer, Err(Error::Stalled { .. }));
         if answer.is_err() {
             self.watch.stop();
@@ -168,12 +242,24 @@ impl Decoder {
         self.watch.closing_error().map_or_else(|| Ok(self.watch.tally()), Err)
     }
 
+    /// Ends decoding, and keeps the decoder for another stream; `None` after a failure.
+    #[must_use]
+    pub fn rest(mut self) -> Option<Spare> {
+        if self.failed {
+            return None;
+        }
+        self.watch.stop();
+        self.messages = None;
+        let thread = self.thread.take()?;
+        Some(Spare { thread: Some(thread), watch: self.watch.clone() })
+    }
+
     fn end(&mut self) {
         self.watch.stop();
         // With both ends of the queue go the surfaces in it, whose slots the thread waits for.
         self.messages = None;
         if let Some(thread) = self.thread.take() {
-            self.watch.join(thread, if self.stalled { PATIENCE_STALLED } else { PATIENCE });
+            thread.end(&self.watch, if self.stalled { PATIENCE_STALLED } else { PATIENCE });
         }
     }
 }

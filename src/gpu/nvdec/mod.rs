@@ -41,7 +41,7 @@ mod watch;
 mod worker;
 
 pub use caps::{Caps, Reason};
-pub use decoder::{Decoder, Feed, Options, StreamInfo};
+pub use decoder::{Decoder, Feed, Options, Spare, StreamInfo};
 pub use error::Error;
 pub use library::Library;
 pub use surface::{Surface, SurfaceFormat, SurfaceView};

@@ -74,12 +74,12 @@ impl Outputs {
 
     /// Waits for all that are lent, however long the user keeps them, and unmaps everything.
     /// Gives the first error; goes on after it.
-    pub(super) fn close(mut self, decoder: &RawDecoder, watch: &Watch) -> Result<(), Error> {
+    pub(super) fn settle(&mut self, decoder: &RawDecoder, watch: &Watch) -> Result<(), Error> {
         let mut outcome = Ok(());
         if self.lent > 0 {
             watch.moved(Activity::Closing);
         }
-        for _ in 0..self.lent {
+        for _ in 0..std::mem::take(&mut self.lent) {
             // This end of the channel has a sender too, so it cannot be cut.
             if let Ok(slot) = self.back.recv() {
                 self.idle.push(slot);

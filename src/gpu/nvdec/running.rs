@@ -16,7 +16,7 @@ use super::raw::{Condition, RawDecoder};
 use super::session::{Message, Session};
 use super::surface::SurfaceFormat;
 use super::watch::{Activity, Watch};
-use super::{Error, Surface, SurfaceView, vp9};
+use super::{Error, Options, Surface, SurfaceView, vp9};
 
 /// How the fields of a picture lie.
 #[derive(Clone, Copy)]
@@ -28,6 +28,23 @@ pub(super) struct Fields {
 
 /// A whole picture.
 pub(super) const FRAME: Fields = Fields { progressive: 1, top_first: 0, repeat: 0 };
+
+/// What decides how a decoder is created, beside the geometry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Make {
+    codec: Codec,
+    /// Surfaces beyond the least that the stream needs.
+    extra: usize,
+    outputs: usize,
+}
+
+impl Make {
+    fn of(session: &Session) -> Self {
+        let Options { display_delay, extra_surfaces, output_surfaces, .. } = session.options;
+        let extra = usize::from(display_delay) + extra_surfaces;
+        Self { codec: session.info.codec, extra, outputs: output_surfaces.max(1) }
+    }
+}
 
 /// A decoder at work.
 pub(super) struct Running {
@@ -41,6 +58,8 @@ pub(super) struct Running {
     pub(super) vp9: vp9::Order,
     last_pts: Option<i64>,
     outputs: Outputs,
+    /// What it was created for: another stream of the same kind can be decoded with it.
+    made_for: Make,
     /// For the surfaces of both kinds; given back with them.
     _charge: Charge,
 }
@@ -50,9 +69,9 @@ impl Running {
     pub(super) fn create(session: &Session, geometry: Geometry) -> Result<Self, Error> {
         // The least for correct decoding, the pictures that wait to be shown, and those being copied out.
         // Never 1: the parser takes that answer for "yes" and keeps its placeholder.
-        let extra = session.options.display_delay as usize + session.options.extra_surfaces;
-        let surfaces = (geometry.min_surfaces + extra).max(2);
-        let outputs = session.options.output_surfaces.max(1);
+        let made_for = Make::of(session);
+        let surfaces = (geometry.min_surfaces + made_for.extra).max(2);
+        let outputs = made_for.outputs;
         let mut create = abi::CreateInfo::blank();
         create.width = geometry.coded.width.max(geometry.area.right as usize) as c_ulong;
         create.height = geometry.coded.height.max(geometry.area.bottom as usize) as c_ulong;
@@ -72,22 +91,49 @@ impl Running {
         create.target_height = geometry.target.height as c_ulong;
         create.output_surfaces = outputs as c_ulong;
         let decoder = RawDecoder::create(&session.library, &mut create)?;
-        session.watch.count(|tally| {
-            tally.decode_surfaces = surfaces as u64;
-            tally.output_surfaces = outputs as u64;
-            tally.memory_bytes = (surfaces + outputs) as u64 * geometry.surface_bytes();
-        });
         let bytes = (surfaces + outputs) * geometry.surface_bytes() as usize;
         let _charge = session.device.ledger().charge(Part::Surfaces, bytes);
         let outputs = Outputs::new(&session.device, outputs)?;
         let (copies, times) = (vec![None; surfaces], vec![0; surfaces]);
         let (vp9, last_pts) = (vp9::Order::default(), None);
-        Ok(Self { decoder, geometry, copies, times, vp9, last_pts, outputs, _charge })
+        let made = Self { decoder, geometry, copies, times, vp9, last_pts, outputs, made_for, _charge };
+        made.tell(&session.watch);
+        Ok(made)
+    }
+
+    /// The same for another stream of the kind that it was created for; `None` when the stream is of another kind.
+    /// It must be settled.
+    pub(super) fn again(self, session: &Session, geometry: &Geometry) -> Option<Self> {
+        let surfaces = self.copies.len();
+        let enough = geometry.min_surfaces + self.made_for.extra <= surfaces;
+        let alike = self.geometry.check_same(geometry, surfaces).is_ok();
+        if self.made_for != Make::of(session) || !enough || !alike {
+            return None;
+        }
+        self.tell(&session.watch);
+        let (copies, times) = (vec![None; surfaces], vec![0; surfaces]);
+        let (vp9, last_pts) = (vp9::Order::default(), None);
+        Some(Self { copies, times, vp9, last_pts, ..self })
+    }
+
+    /// Counts its surfaces.
+    fn tell(&self, watch: &Watch) {
+        let (surfaces, outputs) = (self.copies.len() as u64, self.made_for.outputs as u64);
+        watch.count(|tally| {
+            tally.decode_surfaces = surfaces;
+            tally.output_surfaces = outputs;
+            tally.memory_bytes = (surfaces + outputs) * self.geometry.surface_bytes();
+        });
+    }
+
+    /// Waits for all lent surfaces: afterwards nothing of the stream is left. Gives the first error.
+    pub(super) fn settle(&mut self, watch: &Watch) -> Result<(), Error> {
+        self.outputs.settle(&self.decoder, watch)
     }
 
     /// Waits for all lent surfaces, then destroys the decoder. Gives the first error.
-    pub(super) fn close(self, watch: &Watch) -> Result<(), Error> {
-        let emptied = self.outputs.close(&self.decoder, watch);
+    pub(super) fn close(mut self, watch: &Watch) -> Result<(), Error> {
+        let emptied = self.settle(watch);
         emptied.and(self.decoder.close())
     }
 

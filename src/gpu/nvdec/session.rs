@@ -36,12 +36,14 @@ pub(super) struct Session {
     pub(super) watch: Arc<Watch>,
     pub(super) out: Sender<Message>,
     /// Frames are copied out of the decoder's surfaces on this stream; nothing else runs there.
-    pub(super) stream: Stream,
+    pub(super) stream: Arc<Stream>,
     pub(super) failure: FirstError,
     /// What is being parsed.
     pub(super) current: Cell<Current>,
     /// From the first sequence header on.
     pub(super) running: RefCell<Option<Running>>,
+    /// What an earlier stream has left, up to the first sequence header.
+    pub(super) kept: RefCell<Option<Running>>,
 }
 
 /// The packet (of VP9: frame) in the parser, and the picture that it was decoded to.
@@ -52,7 +54,7 @@ pub(super) struct Current {
 }
 
 impl Session {
-    /// A new stream header: the first creates the decoder, later ones must fit it. Answers with the number
+    /// A new stream header: the first creates the decoder, unless one was kept that fits; later ones must fit it. Answers with the number
     /// of surfaces, which the parser then cycles through.
     fn sequence(&self, format: &abi::VideoFormat) -> Result<c_int, Error> {
         let geometry = Geometry::of(format)?;
@@ -66,7 +68,8 @@ impl Session {
         coded.size = geometry.coded;
         self.library.can_decode(&self.device, &coded)?;
 
-        let made = Running::create(self, geometry)?;
+        let kept = self.kept.take().and_then(|kept| kept.again(self, &geometry));
+        let made = kept.map_or_else(|| Running::create(self, geometry), Ok)?;
         let surfaces = made.copies.len() as c_int;
         *running = Some(made);
         Ok(surfaces)

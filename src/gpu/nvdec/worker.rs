@@ -1,4 +1,4 @@
-//! The decoding thread: pulls packets, parses them, and ends in order.
+//! The decoding thread: pulls packets, parses them, and ends in order; or rests until the next stream comes.
 //!
 //! After the last packet, or a failure of the feed, the parser is flushed, so that all that could be
 //! decoded has been sent. The last word is sent before the wait for lent surfaces, because the
@@ -7,21 +7,71 @@
 use std::ffi::{c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
 use super::abi::{self, Blank};
+use super::failure::FirstError;
 use super::payload::{Payload, clock_rate};
 use super::raw::RawParser;
+use super::running::Running;
 use super::session::{Message, Session, on_decode, on_display, on_sequence};
-use super::watch::Activity;
-use super::{Error, Feed, vp9};
+use super::watch::{Activity, Watch};
+use super::{Error, Feed, Library, Options, StreamInfo, vp9};
+use crate::gpu::{Device, Stream};
 use crate::packet::{Codec, Packet};
 
-/// Runs until everything is freed.
-pub(super) fn run(session: Session, payload: Payload, feed: Feed) {
+/// A stream to be decoded.
+pub(super) struct Order {
+    pub(super) info: StreamInfo,
+    pub(super) options: Options,
+    pub(super) watch: Arc<Watch>,
+    pub(super) out: Sender<Message>,
+    pub(super) payload: Payload,
+    pub(super) feed: Feed,
+}
+
+/// Decodes one stream after the other, on the same decoder where they are alike, until nobody can order any more
+/// or one has failed; then everything is freed.
+pub(super) fn serve(library: &Arc<Library>, device: &Arc<Device>, stream: Stream, orders: &Receiver<Order>) {
+    let stream = Arc::new(stream);
+    let mut left: Option<(Running, Arc<Watch>)> = None;
+    for order in orders {
+        let Order { info, options, watch, out, payload, feed } = order;
+        let kept = left.take().map(|(running, _)| running).into();
+        let session = Session {
+            library: library.clone(),
+            device: device.clone(),
+            info,
+            options,
+            watch: watch.clone(),
+            out,
+            stream: stream.clone(),
+            failure: FirstError::default(),
+            current: Default::default(),
+            running: Default::default(),
+            kept,
+        };
+        let (running, sound) = run(session, payload, feed);
+        left = running.map(|running| (running, watch));
+        if !sound {
+            break;
+        }
+    }
+    if let Some((running, watch)) = left {
+        watch.keep_closing(running.close(&watch));
+    }
+}
+
+/// Decodes a stream, and waits for its surfaces. Gives the decoder, and whether it may decode another stream.
+fn run(session: Session, payload: Payload, feed: Feed) -> (Option<Running>, bool) {
     let watch = session.watch.clone();
     // Callbacks contain their own panics; this one is for the rest of the thread.
     let ran = catch_unwind(AssertUnwindSafe(|| decode_all(&session, payload, feed)));
     let outcome = ran.unwrap_or_else(|payload| Err(Error::from_panic(&*payload)));
     // `Over` means that the user is going; there is nobody to tell.
+    let mut sound = matches!(outcome, Ok(()) | Err(Error::Over));
     drop(session.out.send(match outcome {
         Ok(()) => Message::End,
         Err(error) => Message::Failed(error),
@@ -30,9 +80,14 @@ pub(super) fn run(session: Session, payload: Payload, feed: Feed) {
     // never took come back.
     drop(session.out);
     watch.moved(Activity::Freeing);
-    if let Some(running) = session.running.into_inner() {
-        watch.keep_closing(running.close(&watch));
+    // A stream without any header leaves what was kept as it was.
+    let mut running = session.running.into_inner().or(session.kept.into_inner());
+    if let Some(running) = &mut running {
+        let settled = running.settle(&watch);
+        sound &= settled.is_ok();
+        watch.keep_closing(settled);
     }
+    (running, sound)
 }
 
 /// From the first packet to the last shown picture.

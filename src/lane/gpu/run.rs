@@ -65,6 +65,8 @@ pub struct GpuLane<'a> {
     pub span: Span,
     /// Does the work on the device; goes on with the state that it has.
     pub matte: &'a mut GpuMatte,
+    /// Gets the decoder when all went well, for the next run.
+    pub spare: &'a mut Option<nvdec::Spare>,
     /// Encodes colour and alpha.
     pub coding: GpuCoding<'a>,
     /// Where the time goes.
@@ -80,7 +82,7 @@ impl GpuLane<'_> {
     /// # Errors
     /// The first failure of any stage.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { source, device, size, span, matte, coding, clocks, cancel } = self;
+        let Self { source, device, size, span, matte, spare, coding, clocks, cancel } = self;
         let mut feed = match source {
             GpuSource::Nvdec(decoder) => Feed::Nvdec(decoder),
             GpuSource::Upload { decoder, depth } => {
@@ -106,7 +108,7 @@ impl GpuLane<'_> {
             }
         };
         let (unseen, complaints) = feed.tally();
-        clocks.close.time(|| drop(feed));
+        clocks.close.time(|| *spare = feed.rest());
         Ok(Totals { unseen, complaints, ..totals })
     }
 }
@@ -126,6 +128,14 @@ struct Stage<'a> {
 }
 
 impl Feed {
+    /// Ends it; a decoder on the GPU can go on with another stream.
+    fn rest(self) -> Option<nvdec::Spare> {
+        match self {
+            Self::Nvdec(decoder) => decoder.rest(),
+            Self::Upload(..) => None,
+        }
+    }
+
     /// Packets without a picture, and complaints.
     fn tally(&self) -> (u64, u64) {
         match self {

@@ -167,7 +167,8 @@ fn lane(
             let (source, device) = (GpuSource::Upload { decoder, depth: 8 }, Arc::clone(&gpu.device));
             let (matte, mut buffers) = (&mut matte, GpuBuffers::default());
             let coding = buffers.coding(&gpu.device, scene.coding, &config, &scene.name())?;
-            GpuLane { source, device, size, span, matte, coding, clocks, cancel }.run(&mut sink)
+            GpuLane { source, device, size, span, matte, spare: &mut None, coding, clocks, cancel }
+                .run(&mut sink)
         }
         _ => {
             let (name, matrix) = (scene.name(), scene.colour.matrix);

@@ -6,4 +6,5 @@ mod faults;
 mod layout;
 mod parts;
 mod rate;
+mod rest;
 mod rig;
