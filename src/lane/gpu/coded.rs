@@ -11,8 +11,8 @@ use crate::vp9::native::device::{Encoder, Fetched, Output};
 use crate::vp9::native::{PairLevels, PairWriter};
 use std::sync::Arc;
 
-/// Frames that go round: one in the hand of each thread, one between them, one to spare. Each takes a byte a
-/// pixel of the device's memory.
+/// Frames that go round: one in the hand of each thread, one between them, one to spare. Each takes two
+/// bytes a pixel of the device's memory.
 const FRAMES: usize = 4;
 
 /// Room for a coded frame, on the device and at home.

@@ -57,6 +57,14 @@ impl HostFrame {
     }
 }
 
+impl Drop for HostFrame {
+    fn drop(&mut self) {
+        // The copy may still be under way when a lane fails; the memory must outlive it. A device that fails copies
+        // no more.
+        let _ = self.ready.synchronize();
+    }
+}
+
 impl PairSource for HostFrame {
     fn colour(&self) -> Planes<'_> {
         Planes { y: self.plane(0), u: self.plane(1), v: self.plane(2) }

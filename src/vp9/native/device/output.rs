@@ -113,8 +113,15 @@ pub struct Fetched<'a> {
     pub overflow: bool,
 }
 
+impl Drop for Output {
+    fn drop(&mut self) {
+        // As in `wait`: what is under way must not outlive its memory. A device that fails copies no more.
+        let _ = self.done.synchronize();
+    }
+}
+
 impl Output {
-    /// Room for frames of `size`: on the device 8 bytes a pixel in small ones and 1 in large ones, of pinned
+    /// Room for frames of `size`: on the device 8 bytes a pixel in small ones and 2 in large ones, of pinned
     /// memory half a byte.
     ///
     /// # Errors
