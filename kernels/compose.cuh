@@ -34,8 +34,10 @@ struct ComposeArgs {
     int map_w, map_h, eye_count, dither;
     unsigned code_bits;  // bits of a pair of samples that hold codes
     unsigned black;      // luma of black
+    int map_room;        // pixels of the maps for which there is shared memory
+    int reserved;
 };
-static_assert(sizeof(ComposeArgs) == 256, "mirrored in src/kernels/compose/launch.rs");
+static_assert(sizeof(ComposeArgs) == 264, "mirrored in src/kernels/compose/launch.rs");
 
 constexpr float MAGIC = 8388608.f;  // 2^23: a float of this size counts in ones
 
@@ -116,6 +118,11 @@ __device__ __forceinline__ void map_row(const ComposeArgs& p, unsigned base, Tap
 // Whether alpha rounds to 0 whatever the colour. Not so for what is not a number.
 __device__ __forceinline__ bool clear_at(float slope, float offset) { return fmaf(fmaxf(slope, 0.f), 3.f, offset) < 0.49f / 255.f; }
 
+// Whether alpha rounds to 255 whatever the colour.
+__device__ __forceinline__ bool solid_at(float slope, float offset) { return fmaf(fminf(slope, 0.f), 3.f, offset) > 254.51f / 255.f; }
+
+// Coefficients of colour, then of alpha: slopes 0 to 3, offsets 4 to 7.
+//
 // A pixel: its alpha (the low byte) and luma in samples, and its share of the cell's sums, with which they start
 // where it is the FIRST.
 template <bool FIRST>
@@ -138,21 +145,39 @@ __device__ __forceinline__ unsigned shade(const Factors& f, const float (&k)[8],
     return __float_as_uint(rounded);
 }
 
+// As `shade` where alpha is 1: sums have no weights.
+template <bool FIRST>
+__device__ __forceinline__ void shade_solid(const Factors& f, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums) {
+    const float red = __saturatef(fmaf(luma_in, f.luma_scale, chroma.x));
+    const float green = __saturatef(fmaf(luma_in, f.luma_scale, chroma.y));
+    const float blue = __saturatef(fmaf(luma_in, f.luma_scale, chroma.z));
+    const float d_red = __saturatef(fmaf(k[0], red, k[4])) - red;
+    const float d_green = __saturatef(fmaf(k[1], green, k[5])) - green;
+    const float d_blue = __saturatef(fmaf(k[2], blue, k[6])) - blue;
+    luma = fmaf(f.luma_red, d_red, fmaf(f.luma_green, d_green, fmaf(f.luma_blue, d_blue, luma_in)));
+    sums.luma = FIRST ? luma : sums.luma + luma;
+    sums.luma_in = FIRST ? luma_in : sums.luma_in + luma_in;
+    sums.red = FIRST ? d_red : sums.red + d_red;
+    sums.blue = FIRST ? d_blue : sums.blue + d_blue;
+}
+
 __device__ __forceinline__ float3 chroma_rgb(const Factors& f, float u, float v) {
     return make_float3(fmaf(f.red_v, v, f.red), fmaf(f.green_u, u, fmaf(f.green_v, v, f.green)), fmaf(f.blue_u, u, f.blue));
 }
 
 // The mean colour of a cell's visible pixels; anything where there is none.
+template <bool SOLID = false>
 __device__ __forceinline__ Colour mean_of(const Factors& f, const Sums& sums, float u, float v) {
-    float inverse;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(sums.alpha));
+    float inverse = 0.25f;
+    if (!SOLID) asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(sums.alpha));
     const float change = (sums.luma - sums.luma_in) * f.luma_scale;
     Colour c;
     c.y = __saturatef(fmaf(sums.luma * inverse, f.y_scale, f.y_offset));
     c.u = __saturatef(fmaf((sums.blue - change) * inverse, f.u_gain, fmaf(u, f.chroma_scale, f.chroma_offset)));
     c.v = __saturatef(fmaf((sums.red - change) * inverse, f.v_gain, fmaf(v, f.chroma_scale, f.chroma_offset)));
-    const float weight = sums.alpha * (255.f * 16.f);
-    c.cell.luma = __float_as_uint(fmaf(c.y, weight, MAGIC)) << 10 | cell_alpha(__float_as_uint(sums.alpha + MAGIC));
+    const float weight = (SOLID ? 4.f * 255.f : sums.alpha) * (255.f * 16.f);
+    const unsigned alpha = SOLID ? 4 * 255 : cell_alpha(__float_as_uint(sums.alpha + MAGIC));
+    c.cell.luma = __float_as_uint(fmaf(c.y, weight, MAGIC)) << 10 | alpha;
     c.cell.u = __float_as_uint(fmaf(c.u, weight, MAGIC));
     c.cell.v = __float_as_uint(fmaf(c.v, weight, MAGIC));
     return c;

@@ -3,26 +3,39 @@
 #pragma once
 #include "compose.cuh"
 
+#include <stddef.h>
+
 namespace vrp {
 
 constexpr int REACH = 2, OWN_W = 128, OWN_H = 16, ROWS = OWN_H + 2 * REACH, COLUMNS = OWN_W + 2 * REACH;
 constexpr int RING = 2 * REACH * (COLUMNS + OWN_H);  // cells around a block that its empty cells may need
 constexpr int WARPS = OWN_W / 32, WORDS = WARPS + 1;
 constexpr unsigned NOWHERE = 0x80000000u;  // a row of pixels that no eye has
+constexpr int SHARED_MAPS = 34080, SHARED_LIST = 5280;
 static_assert(OWN_W % 8 == 0 && OWN_H % 8 == 0 && OWN_H <= 32, "whole blocks of activity, a bit per row");
 
-// Two rows of pixels: the eye (bit 30) and the upper row of its maps, and how far below that the pixels lie.
+// Two rows of pixels: the upper row of the maps for each, and how far below that the pixels lie.
 struct alignas(16) Keys {
     unsigned first[2];
     float weight[2];
 };
 
-// What a row of cells needs: keys by the eyes that a column is in (as bits), dither by column.
-struct Row {
-    Keys keys[4];
-    float4 luma_dither[4];
-    float chroma_dither[8];
-};
+__device__ __forceinline__ unsigned load_shared(unsigned at) {
+    unsigned x;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(x) : "r"(at));
+    return x;
+}
+__device__ __forceinline__ uint4 load_shared4u(unsigned at) {
+    uint4 x;
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "r"(at));
+    return x;
+}
+__device__ __forceinline__ float4 load_shared4(unsigned at) {
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w) : "r"(at));
+    return x;
+}
+__device__ __forceinline__ void store_shared(unsigned at, unsigned x) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(x) : "memory"); }
 
 // A row of cells with the ring at both ends, each kind of sum by itself. Before a cell is shaded its own three words
 // hold its samples: two pairs of luma, and U with V. Columns of the ring count from 2, so that own cells begin at
@@ -36,20 +49,21 @@ struct CellRow {
     }
 };
 
-constexpr int MAP_PIXELS = 264;  // enough for maps that are enlarged at least 7.3 times
-
 struct Shared {
-    Row rows[OWN_H];
-    union {
-        float4 maps[MAP_PIXELS][2];                    // slopes and offsets under the block
-        unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, ring first: row * 256 + column
-    };
+    Keys keys[OWN_H];
+    float luma_dither[4][4][4];   // by rows of cells and columns of cells: of the four pixels, with the offset of luma
+    float chroma_dither[8][8];    // by rows and columns of cells
     CellRow cells[ROWS];
     unsigned solid[OWN_H][WARPS];  // own cells that are visible or not in the picture
     unsigned seen[ROWS][WORDS];    // all cells that are visible
-    unsigned split;                // rows of cells of which an eye has one row of pixels, as bits
+    unsigned split;                // rows of cells that are not wholly in the eye whose maps are staged, as bits
     unsigned listed[2];            // cells of the ring and of the block in the list
+    union {
+        float4 maps[1][2];                          // slopes and offsets under the block: map_room pixels
+        unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, ring first: row * 256 + column
+    };
 };
+static_assert(offsetof(Shared, maps) == SHARED_MAPS && sizeof(Shared::list) <= SHARED_LIST, "mirrored in src/kernels/compose/launch.rs");
 
 // Fills a rectangle of a plane with a byte, by 16 bytes where everything is a multiple of that.
 __device__ __forceinline__ void fill(unsigned char* plane, int pitch, int x, int y, int w, int h, unsigned char value) {
@@ -63,56 +77,51 @@ __device__ __forceinline__ void fill(unsigned char* plane, int pitch, int x, int
     }
 }
 
-// Interpolated alpha is at most the largest of max(A, 0) + b over the maps' pixels that the block and its ring
-// see: where that rounds to 0, nothing here is visible and the picture need not be read.
-__device__ __forceinline__ int anything_possible(const ComposeArgs& p, int cx0, int cy0) {
-    int possible = 0;
-    for (int e = 0; e < p.eye_count; ++e) {
-        const Rect eye = p.eyes[e];
-        const int xb = max((cx0 - REACH) * 2, eye.x), xe = min((cx0 + OWN_W + REACH) * 2, eye.x + eye.width);
-        const int yb = max((cy0 - REACH) * 2, eye.y), ye = min((cy0 + OWN_H + REACH) * 2, eye.y + eye.height);
-        if (xb >= xe || yb >= ye) continue;
-        const Tap* const across = eye_taps(p, e) - eye.x;
-        const Tap* const down = eye_taps(p, e) + eye.width - eye.y;
-        const unsigned left = across[xb].first, right = across[xe - 1].second;
-        const unsigned top = down[yb].first, bottom = down[ye - 1].second;
-        for (unsigned y = top + threadIdx.x / 32; y <= bottom; y += WARPS)
-            for (unsigned x = left + threadIdx.x % 32; x <= right; x += 32) {
-                const size_t at = ((size_t)e * p.map_h + y) * p.map_w + x;
-                if (!clear_at(p.a[at].w * (1.f / 3.f), p.b[at].w)) possible = 1;
-            }
-    }
-    return possible;
-}
-
-// The part of an eye's maps that a block needs, copied to shared memory.
+// The part of an eye's maps that a block and its ring see. Pixels of the block that it is no good for (of another
+// eye, or all where it is too large to be staged) are shaded cell by cell.
 struct Staged {
-    int eye, column, row, width;  // eye is -1 where there is none: too much of it, or two eyes
+    int eye, column, row, width, height;  // eye is -1 where there is none
 };
 
-__device__ __forceinline__ Staged stage_maps(const ComposeArgs& p, Shared& s, int cx0, int cy0) {
-    Staged staged = {-1, 0, 0, 0};
-    int height = 0;
+__device__ __forceinline__ Staged see_maps(const ComposeArgs& p, int e, int cx0, int cy0) {
+    const Rect eye = p.eyes[e];
+    const int xb = max((cx0 - REACH) * 2, eye.x), xe = min((cx0 + OWN_W + REACH) * 2, eye.x + eye.width);
+    const int yb = max((cy0 - REACH) * 2, eye.y), ye = min((cy0 + OWN_H + REACH) * 2, eye.y + eye.height);
+    if (xb >= xe || yb >= ye) return {-1, 0, 0, 0, 0};
+    const Tap* const across = eye_taps(p, e) - eye.x;
+    const Tap* const down = eye_taps(p, e) + eye.width - eye.y;
+    const int column = across[xb].first, row = down[yb].first;
+    // One more than the last is needed, at the edge once more the last.
+    return {e, column, row, (int)across[xe - 1].first + 2 - column, (int)down[ye - 1].first + 2 - row};
+}
+
+// Looks at the maps, and copies them to shared memory where `staged` says which and there is room. Interpolated alpha
+// is at most the largest of max(A, 0) + b over what the block and its ring see: where that rounds to 0, nothing is
+// visible and the picture need not be read.
+__device__ __forceinline__ bool stage_maps(const ComposeArgs& p, Shared& s, int cx0, int cy0, Staged& staged) {
+    bool possible = false;
+    staged.eye = -1;
     for (int e = 0; e < p.eye_count; ++e) {
+        const Staged seen = see_maps(p, e, cx0, cy0);
+        if (seen.eye < 0) continue;
+        const int pixels = seen.width * seen.height;
+        // Not for an eye that only the ring sees.
         const Rect eye = p.eyes[e];
-        const int xb = max(cx0 * 2, eye.x), xe = min((cx0 + OWN_W) * 2, eye.x + eye.width);
-        const int yb = max(cy0 * 2, eye.y), ye = min((cy0 + OWN_H) * 2, eye.y + eye.height);
-        if (xb >= xe || yb >= ye) continue;
-        if (staged.eye >= 0) return {-1, 0, 0, 0};
-        const Tap* const across = eye_taps(p, e) - eye.x;
-        const Tap* const down = eye_taps(p, e) + eye.width - eye.y;
-        staged = {e, (int)across[xb].first, (int)down[yb].first, 0};
-        // One more than the last is needed, at the edge once more the last.
-        staged.width = (int)across[xe - 1].first + 2 - staged.column, height = (int)down[ye - 1].first + 2 - staged.row;
+        const bool owned = cx0 * 2 < eye.x + eye.width && (cx0 + OWN_W) * 2 > eye.x && cy0 * 2 < eye.y + eye.height && (cy0 + OWN_H) * 2 > eye.y;
+        const bool keep = staged.eye < 0 && owned && pixels <= p.map_room;
+        if (keep) staged = seen;
+        int row = threadIdx.x / seen.width, column = threadIdx.x - row * seen.width;
+        const int rows = OWN_W / seen.width, columns = OWN_W - rows * seen.width;
+        for (int i = threadIdx.x; i < pixels; i += OWN_W) {
+            const unsigned at = (e * p.map_h + min(seen.row + row, p.map_h - 1)) * p.map_w + min(seen.column + column, p.map_w - 1);
+            const float4 a = ready(p.a[at]), b = p.b[at];
+            possible = possible || !clear_at(a.w, b.w);
+            if (keep) s.maps[i][0] = a, s.maps[i][1] = b;
+            row += rows, column += columns;
+            if (column >= seen.width) column -= seen.width, ++row;
+        }
     }
-    if (staged.eye < 0 || staged.width > MAP_PIXELS || staged.width * height > MAP_PIXELS) return {-1, 0, 0, 0};
-    for (int i = threadIdx.x; i < staged.width * height; i += OWN_W) {
-        const int row = min(staged.row + i / staged.width, p.map_h - 1), column = min(staged.column + i % staged.width, p.map_w - 1);
-        const size_t at = ((size_t)staged.eye * p.map_h + row) * p.map_w + column;
-        s.maps[i][0] = ready(p.a[at]);
-        s.maps[i][1] = p.b[at];
-    }
-    return staged;
+    return possible;
 }
 
 // Copies the samples of a block's first `whole` rows of cells to where their sums will be. A warp takes a row of one
@@ -122,6 +131,19 @@ __device__ __forceinline__ void stage_samples(const Picture& in, Shared& s, int 
     using Pair = typename std::conditional<sizeof(T) == 2, unsigned, unsigned short>::type;
     const int lane = threadIdx.x & 31, cells = in.width / 2;
     const bool aligned = ((reinterpret_cast<size_t>(in.y) | reinterpret_cast<size_t>(in.u) | in.y_pitch | in.chroma_pitch) & 15) == 0;
+    if (sizeof(T) == 2 && JOINED && aligned && whole == OWN_H && cx0 + OWN_W <= cells) {
+        const int warp = threadIdx.x >> 5;
+        const unsigned char* luma = in.y + (size_t)(2 * cy0 + warp) * in.y_pitch + cx0 * 4 + lane * 16;
+        const unsigned char* chroma = in.u + (size_t)(cy0 + warp) * in.chroma_pitch + cx0 * 4 + lane * 16;
+        const unsigned luma_to = shared_address(&s.cells[REACH + warp / 2].words[warp & 1][REACH + 2 + lane * 4]);
+        const unsigned chroma_to = shared_address(&s.cells[REACH + warp].words[2][REACH + 2 + lane * 4]);
+#pragma unroll
+        for (int k = 0; k < 2 * OWN_H / WARPS; ++k, luma += WARPS * in.y_pitch) copy16(luma_to + k * (WARPS / 2) * (int)sizeof(CellRow), luma, true);
+#pragma unroll
+        for (int k = 0; k < OWN_H / WARPS; ++k, chroma += WARPS * in.chroma_pitch) copy16(chroma_to + k * WARPS * (int)sizeof(CellRow), chroma, true);
+        copy_commit();
+        return;
+    }
     for (int i = threadIdx.x >> 5; i < 3 * whole; i += WARPS) {
         const int row = i / 3, kind = i % 3, cy = cy0 + row;
         const unsigned char* const from = kind < 2 ? in.y + (size_t)(2 * cy + kind) * in.y_pitch : in.u + (size_t)cy * in.chroma_pitch;
@@ -145,48 +167,28 @@ __device__ __forceinline__ void stage_samples(const Picture& in, Shared& s, int 
     copy_commit();
 }
 
-struct Coefficients {
-    float values[8];
-};
-
-// The coefficients of column `x` of the picture at a row of an eye's maps, where those are not staged.
-__device__ __noinline__ Coefficients map_far(const ComposeArgs& p, int eye, int x, unsigned row) {
-    const Tap across = eye_taps(p, eye)[x - p.eyes[eye].x];
-    Coefficients out;
-    map_row(p, (eye * p.map_h + min(row, p.map_h - 1)) * p.map_w, across, out.values);
-    return out;
-}
-
-// Tables of a block: rows of pixels by the eyes that a column is in, and dither by position.
-__device__ __forceinline__ void prepare(const ComposeArgs& p, Shared& s, int cy0) {
-    if (threadIdx.x == 0) s.split = 0;
-    __syncthreads();
-    for (int i = threadIdx.x; i < 4 * OWN_H; i += OWN_W) {
-        const int eyes = i & 3, row = i >> 2;
-        Keys keys;
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int y = (cy0 + row) * 2 + half;
-            keys.first[half] = NOWHERE, keys.weight[half] = 0.f;
-            for (int e = p.eye_count - 1; e >= 0; --e) {
-                const Rect eye = p.eyes[e];
-                if (!(eyes >> e & 1) || y < eye.y || y >= eye.y + eye.height) continue;
-                const Tap tap = eye_taps(p, e)[eye.width + y - eye.y];
-                keys.first[half] = tap.first | (unsigned)e << 30, keys.weight[half] = tap.weight;
-            }
-        }
-        if ((keys.first[0] == NOWHERE) != (keys.first[1] == NOWHERE)) {
-            keys.first[0] = keys.first[1] = NOWHERE;
-            atomicOr(&s.split, 1u << row);
-        }
-        s.rows[row].keys[eyes] = keys;
+// Tables of a block: rows of pixels in the eye whose maps are staged, and dither by position.
+__device__ __forceinline__ void prepare(const ComposeArgs& p, Shared& s, int cy0, int staged_eye) {
+    static_assert(2 * OWN_H <= 32 && OWN_W == 128, "a warp for the keys, a thread for each entry of dither");
+    const int i = threadIdx.x;
+    if (i < 32) {
+        const int row = i >> 1, half = i & 1, y = (cy0 + row) * 2 + half;
+        const Rect eye = p.eyes[max(staged_eye, 0)];
+        const bool inside = staged_eye >= 0 && y >= eye.y && y < eye.y + eye.height;
+        Tap tap = {NOWHERE, NOWHERE, 0.f};
+        if (inside) tap = eye_taps(p, staged_eye)[eye.width + y - eye.y];
+        unsigned pairs = __ballot_sync(0xffffffffu, inside);
+        pairs &= pairs >> 1 & 0x55555555u;  // both rows of a cell
+        s.keys[row].first[half] = pairs >> (i & ~1) & 1 ? tap.first : NOWHERE;
+        s.keys[row].weight[half] = tap.weight;
+        const unsigned split = __ballot_sync(0xffffffffu, i < OWN_H && !(pairs >> (2 * i & 31) & 1));
+        if (i == 0) s.split = split;
     }
-    for (int i = threadIdx.x; i < 8 * OWN_H; i += OWN_W) {
-        const int x = i & 7, row = i >> 3;
-        s.rows[row].chroma_dither[x] = dither_at(p.dither, x, row);
-#pragma unroll
-        for (int half = 0; half < 2; ++half)
-            reinterpret_cast<float*>(&s.rows[row].luma_dither[x >> 1])[half * 2 + (x & 1)] = dither_at(p.dither, x, row * 2 + half) + p.factors.y_offset;
+    if (i < 64) {
+        const int at = i & 3, x = (i >> 2 & 3) * 2 + (at & 1), y = (i >> 4) * 2 + (at >> 1);
+        s.luma_dither[i >> 4][i >> 2 & 3][at] = dither_at(p.dither, x, y) + p.factors.y_offset;
+    } else {
+        s.chroma_dither[i >> 3 & 7][i & 7] = dither_at(p.dither, i & 7, i >> 3 & 7);
     }
 }
 

@@ -43,12 +43,15 @@ struct Conv {
         extern __shared__ __align__(16) unsigned char shared[];
         const int tid = threadIdx.x, lane = tid & 31;
         const int warp = (tid % GROUP_THREADS) >> 5, half = tid / GROUP_THREADS;
-        const int image = blockIdx.z / p.splits, split = blockIdx.z - image * p.splits;
+        // Divisions take their time where a block has little else to do: most layers are 1x1 and not divided.
+        const bool undivided = p.splits == 1, pointwise = p.kernel == 1 && p.stride == 1 && p.pad == 0;
+        const int image = undivided ? blockIdx.z : blockIdx.z / p.splits, split = undivided ? 0 : blockIdx.z - image * p.splits;
         const int pixels = p.out_h * p.out_w;
         const int m0 = blockIdx.x * TILE_M, n0 = blockIdx.y * TILE_N;
         const int units = p.k_padded / UNIT_K;
-        const int step_begin = units * split / p.splits * (UNIT_K / TILE_K);
-        const int step_end = min(units * (split + 1) / p.splits * (UNIT_K / TILE_K), (p.k_total + TILE_K - 1) / TILE_K);
+        const int step_begin = undivided ? 0 : units * split / p.splits * (UNIT_K / TILE_K);
+        const int step_past = undivided ? units * (UNIT_K / TILE_K) : units * (split + 1) / p.splits * (UNIT_K / TILE_K);
+        const int step_end = min(step_past, (p.k_total + TILE_K - 1) / TILE_K);
 
         // Each thread copies one 16-byte column of the tiles, for rows ROW_STEP apart.
         const int group = tid % GROUPS_K, row0 = tid / GROUPS_K;
@@ -57,21 +60,40 @@ struct Conv {
 #pragma unroll
         for (int i = 0; i < A_ROWS; ++i) {
             const int m = m0 + row0 + i * ROW_STEP;
-            const int oy = m / p.out_w, ox = m - oy * p.out_w;
+            const int oy = pointwise ? 0 : m / p.out_w, ox = m - oy * p.out_w;
             // A row beyond the image gets a y that no tap brings back inside.
             base_y[i] = m < pixels ? oy * p.stride - p.pad : -(1 << 20);
-            base_x[i] = ox * p.stride - p.pad;
-            base_at[i] = (base_y[i] * p.in_w + base_x[i]) * p.x_pitch;
+            base_x[i] = pointwise ? 0 : ox * p.stride - p.pad;
+            base_at[i] = pointwise ? m * p.x_pitch : (base_y[i] * p.in_w + base_x[i]) * p.x_pitch;
         }
         // Position of this thread's column in (tap, channel) space, advanced step by step.
-        int channel = (step_begin * TILE_K + group * 8) % p.cin;
-        int tap = (step_begin * TILE_K + group * 8) / p.cin;
-        int tap_y = tap / p.kernel, tap_x = tap - tap_y * p.kernel;
+        int channel = step_begin * TILE_K + group * 8, tap_y = 0, tap_x = 0;
+        if (undivided) {
+            while (channel >= p.cin && tap_y < p.kernel) {
+                channel -= p.cin;
+                if (++tap_x == p.kernel) tap_x = 0, ++tap_y;
+            }
+        } else {
+            const int tap = channel / p.cin;
+            channel -= tap * p.cin, tap_y = tap / p.kernel, tap_x = tap - tap_y * p.kernel;
+        }
         const __half* w_at = p.w + (size_t)(n0 + row0) * p.k_padded + step_begin * TILE_K + group * 8;
         const uint32_t shared0 = shared_address(shared);
 
+        auto fetch_weights = [&](int stage) {
+            const uint32_t b = shared0 + stage * STAGE_BYTES + A_BYTES;
+#pragma unroll
+            for (int i = 0; i < B_ROWS; ++i) {
+                const int row = row0 + i * ROW_STEP;
+                if (TILE_N % ROW_STEP == 0 || row < TILE_N) {
+                    const bool inside = n0 + row < p.cout;
+                    copy16(b + crosswise(row, group), inside ? w_at + (size_t)i * ROW_STEP * p.k_padded : p.w, inside);
+                }
+            }
+            w_at += TILE_K;
+        };
         auto fetch = [&](int step, int stage) {
-            const uint32_t a = shared0 + stage * STAGE_BYTES, b = a + A_BYTES;
+            const uint32_t a = shared0 + stage * STAGE_BYTES;
             const int dy = tap_y * p.dilation, dx = tap_x * p.dilation;
             const int offset = (dy * p.in_w + dx) * p.x_pitch + channel;
             const bool tap_inside = tap_y < p.kernel;
@@ -81,17 +103,8 @@ struct Conv {
                                     (unsigned)(base_x[i] + dx) < (unsigned)p.in_w;
                 copy16(a + crosswise(row0 + i * ROW_STEP, group), inside ? image_x + base_at[i] + offset : p.x, inside);
             }
-#pragma unroll
-            for (int i = 0; i < B_ROWS; ++i) {
-                const int row = row0 + i * ROW_STEP;
-                if (TILE_N % ROW_STEP == 0 || row < TILE_N) {
-                    const bool inside = n0 + row < p.cout;
-                    copy16(b + crosswise(row, group), inside ? w_at + (size_t)i * ROW_STEP * p.k_padded : p.w, inside);
-                }
-            }
             if (p.in_scale && tid < GROUPS_K)
-                copy16(b + B_BYTES + group * 16, p.in_scale + (size_t)image * p.k_padded + step * TILE_K + group * 8, true);
-            w_at += TILE_K;
+                copy16(a + A_BYTES + B_BYTES + group * 16, p.in_scale + (size_t)image * p.k_padded + step * TILE_K + group * 8, true);
             channel += TILE_K;
             while (channel >= p.cin) {
                 channel -= p.cin;
@@ -107,6 +120,10 @@ struct Conv {
 #pragma unroll
                 for (int k = 0; k < 4; ++k) sum[i][j][k] = 0.f;
 
+        // Nobody writes weights, so the first of them need not wait for the launch before.
+#pragma unroll
+        for (int s = 0; s < STAGES - 1; ++s)
+            if (step_begin + s < step_end) fetch_weights(s);
         dependency_wait();
 #pragma unroll
         for (int s = 0; s < STAGES - 1; ++s) {
@@ -123,7 +140,11 @@ struct Conv {
             __syncthreads();
             // Refill the buffer that the previous step emptied.
             const int next = step + STAGES - 1;
-            if (next < step_end) fetch(next, stage == 0 ? STAGES - 1 : stage - 1);
+            if (next < step_end) {
+                const int emptied = stage == 0 ? STAGES - 1 : stage - 1;
+                fetch_weights(emptied);
+                fetch(next, emptied);
+            }
             copy_commit();
             const uint32_t a = shared0 + stage * STAGE_BYTES, b = a + A_BYTES;
 #pragma unroll
@@ -158,68 +179,8 @@ struct Conv {
         copy_wait<0>();
         __syncthreads();
 
-        // Sums go through shared memory: there the halves of the block are added, and a thread ends up
-        // with eight channels of a pixel.
-        float* const tile = reinterpret_cast<float*>(shared);
-#pragma unroll
-        for (int turn = 0; turn < 2; ++turn) {
-            if (half == turn) {
-#pragma unroll
-                for (int i = 0; i < MI; ++i)
-#pragma unroll
-                    for (int j = 0; j < NI; ++j)
-#pragma unroll
-                        for (int r = 0; r < 2; ++r) {
-                            const int row = warp_m + i * 16 + (lane >> 2) + r * 8;
-                            float2* const at = reinterpret_cast<float2*>(
-                                tile + row * SUM_PITCH + warp_n + j * 8 + (lane & 3) * 2);
-                            const float2 other = turn ? *at : make_float2(0.f, 0.f);
-                            *at = make_float2(other.x + sum[i][j][2 * r], other.y + sum[i][j][2 * r + 1]);
-                        }
-            }
-            __syncthreads();
-        }
-
-        constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS;
-        if (p.splits > 1) {
-            const int tiles = gridDim.x * gridDim.y * p.images;
-            const int tile_index = (image * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-            float* const mine = p.partial + ((size_t)split * tiles + tile_index) * (TILE_M * TILE_N);
-            for (int item = tid; item < ITEMS; item += THREADS) {
-                const int row = item / GROUPS, column = (item - row * GROUPS) * 8;
-                float v[8];
-                load_f32x8(tile + row * SUM_PITCH + column, v);
-                store_f32x8(mine + item * 8, v);
-            }
-            __threadfence();
-            __shared__ unsigned arrived;
-            __syncthreads();
-            if (tid == 0) arrived = atomicAdd(p.counters + tile_index, 1u);
-            __syncthreads();
-            if (arrived != (unsigned)p.splits - 1) return;
-            __threadfence();
-            if (tid == 0) p.counters[tile_index] = 0;
-        }
-        for (int item = tid; item < ITEMS; item += THREADS) {
-            const int row = item / GROUPS, column = (item - row * GROUPS) * 8;
-            if (m0 + row >= pixels || n0 + column >= p.cout) continue;
-            float v[8];
-            if (p.splits > 1) {
-                const int tiles = gridDim.x * gridDim.y * p.images;
-                const int tile_index = (image * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-#pragma unroll
-                for (int i = 0; i < 8; ++i) v[i] = 0.f;
-                for (int s = 0; s < p.splits; ++s) {
-                    float t[8];
-                    load_f32x8(p.partial + ((size_t)s * tiles + tile_index) * (TILE_M * TILE_N) + item * 8, t);
-#pragma unroll
-                    for (int i = 0; i < 8; ++i) v[i] += t[i];
-                }
-            } else {
-                load_f32x8(tile + row * SUM_PITCH + column, v);
-            }
-            conv_epilogue(p, image, m0 + row, n0 + column, v);
-        }
+        const float* const tile = join_halves<MI, NI, SUM_PITCH>(shared, sum, warp_m, warp_n, half);
+        store_tile<TILE_M, TILE_N, THREADS>(p, tile, image, split, n0, [&](int row) { return m0 + row < pixels ? m0 + row : -1; });
     }
 };
 

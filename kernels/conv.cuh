@@ -33,15 +33,13 @@ struct ConvArgs {
 };
 static_assert(sizeof(ConvArgs) == 184, "mirrored in src/engine/native/conv.rs");
 
-// One group of eight output channels of one pixel: everything after the sum.
-__device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, int pixel, int channel, float (&v)[8]) {
+// One group of eight output channels of one pixel, counted over all images: everything after the sum.
+__device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, size_t at, int channel, const float (&bias)[8], const Half8& residual, float (&v)[8]) {
     float t[8];
-    load_f32x8(p.bias + channel, t);
 #pragma unroll
-    for (int i = 0; i < 8; ++i) v[i] += t[i];
-    const size_t at = (size_t)image * p.out_h * p.out_w + pixel;
+    for (int i = 0; i < 8; ++i) v[i] += bias[i];
     if (p.residual) {
-        unpack(load8(p.residual + at * p.residual_pitch + channel), t);
+        unpack(residual, t);
 #pragma unroll
         for (int i = 0; i < 8; ++i) v[i] += t[i];
     }
@@ -78,6 +76,93 @@ __device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, int 
         for (int i = 0; i < 8; ++i) v[i] = (1.f - z[i]) * t[i] + z[i] * v[i];
         store_f32x8(p.state + at * p.gru_channels + channel, v);
         store8(p.y0 + at * p.y0_pitch + channel, pack(v));
+    }
+}
+
+// Sums of 16 x 8 fragments go through shared memory: there the halves of a block are added, in order, and a thread
+// can take up eight channels of a pixel. Gives the tile, rows PITCH floats apart; all threads are past a barrier.
+template <int MI, int NI, int PITCH>
+__device__ __forceinline__ const float* join_halves(unsigned char* shared, const float (&sum)[MI][NI][4], int row0, int column0, int half) {
+    float* const tile = reinterpret_cast<float*>(shared);
+    const int lane = threadIdx.x & 31;
+#pragma unroll
+    for (int turn = 0; turn < 2; ++turn) {
+        if (half == turn) {
+#pragma unroll
+            for (int i = 0; i < MI; ++i)
+#pragma unroll
+                for (int j = 0; j < NI; ++j)
+#pragma unroll
+                    for (int r = 0; r < 2; ++r) {
+                        const int row = row0 + i * 16 + (lane >> 2) + r * 8;
+                        float2* const at = reinterpret_cast<float2*>(tile + row * PITCH + column0 + j * 8 + (lane & 3) * 2);
+                        const float2 other = turn ? *at : make_float2(0.f, 0.f);
+                        *at = make_float2(other.x + sum[i][j][2 * r], other.y + sum[i][j][2 * r + 1]);
+                    }
+        }
+        __syncthreads();
+    }
+    return tile;
+}
+
+// The epilogue of a tile whose rows are TILE_N + 8 floats apart. `pixel_of` gives the pixel of a row, -1 for none.
+// Of a divided sum the last block to finish adds the parts, in order.
+template <int TILE_M, int TILE_N, int THREADS, typename PixelOf>
+__device__ __forceinline__ void store_tile(const ConvArgs& p, const float* tile, int image, int split, int n0, PixelOf pixel_of) {
+    constexpr int GROUPS = TILE_N / 8, ITEMS = TILE_M * GROUPS, PITCH = TILE_N + 8;
+    const int tid = threadIdx.x;
+    const int tiles = gridDim.x * gridDim.y * p.images;
+    const int tile_index = (image * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    if (p.splits > 1) {
+        float* const mine = p.partial + ((size_t)split * tiles + tile_index) * (TILE_M * TILE_N);
+        for (int item = tid; item < ITEMS; item += THREADS) {
+            const int row = item / GROUPS, column = (item - row * GROUPS) * 8;
+            float v[8];
+            load_f32x8(tile + row * PITCH + column, v);
+            store_f32x8(mine + item * 8, v);
+        }
+        __threadfence();
+        __shared__ unsigned arrived;
+        __syncthreads();
+        if (tid == 0) arrived = atomicAdd(p.counters + tile_index, 1u);
+        __syncthreads();
+        if (arrived != (unsigned)p.splits - 1) return;
+        __threadfence();
+        if (tid == 0) p.counters[tile_index] = 0;
+    }
+    // A thread keeps its channels from row to row. What is added is asked for before anything is written.
+    static_assert(THREADS % GROUPS == 0 && ITEMS % THREADS == 0, "tile shape");
+    const int column = tid % GROUPS * 8, channel = n0 + column;
+    if (channel >= p.cout) return;
+    const size_t first = (size_t)image * p.out_h * p.out_w;
+    float bias[8];
+    load_f32x8(p.bias + channel, bias);
+    Half8 residual[ITEMS / THREADS];
+    if (p.residual) {
+#pragma unroll
+        for (int turn = 0; turn < ITEMS / THREADS; ++turn) {
+            const int pixel = pixel_of((tid + turn * THREADS) / GROUPS);
+            if (pixel >= 0) residual[turn] = load8(p.residual + (first + pixel) * p.residual_pitch + channel);
+        }
+    }
+#pragma unroll
+    for (int turn = 0; turn < ITEMS / THREADS; ++turn) {
+        const int item = tid + turn * THREADS, row = item / GROUPS, pixel = pixel_of(row);
+        if (pixel < 0) continue;
+        float v[8];
+        if (p.splits > 1) {
+#pragma unroll
+            for (int i = 0; i < 8; ++i) v[i] = 0.f;
+            for (int s = 0; s < p.splits; ++s) {
+                float t[8];
+                load_f32x8(p.partial + ((size_t)s * tiles + tile_index) * (TILE_M * TILE_N) + item * 8, t);
+#pragma unroll
+                for (int i = 0; i < 8; ++i) v[i] += t[i];
+            }
+        } else {
+            load_f32x8(tile + row * PITCH + column, v);
+        }
+        conv_epilogue(p, image, first + pixel, channel, bias, residual[turn], v);
     }
 }
 

@@ -257,6 +257,24 @@ fn narrow_pictures_come_out_the_same_every_time() {
     }
 }
 
+/// Maps as fine as the frame do not fit a block's memory, those of half its size take most of it; a seam between
+/// eyes goes through a block.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn maps_of_any_fineness_are_enlarged() {
+    for (size, packing, map) in [
+        (Size::new(300, 70), Packing::Mono, Size::new(300, 70)),
+        (Size::new(600, 90), Packing::SideBySide, Size::new(150, 45)),
+        (Size::new(300, 140), Packing::TopBottom, Size::new(80, 19)),
+    ] {
+        for (lift, pattern) in [(4.0, Pattern::Random), (1.5, Pattern::Max), (-0.5, Pattern::Random)] {
+            let picture = fixtures::picture(size, 10, colour(Matrix::Bt709, Range::Limited), pattern, 0, 77);
+            let maps = maps(packing.eyes(size).len(), map, 78, lift);
+            check_compose(&picture, packing, &maps, Form { semi_planar: true, pad: 0 }, (0, 0));
+        }
+    }
+}
+
 /// Alpha 1, no residual: 8-bit codes come back as they went.
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]

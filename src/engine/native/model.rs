@@ -27,7 +27,7 @@ pub enum Tiles {
     Guessed,
     /// By timing each on the device, once: up to a second.
     Timed,
-    /// One index into the list of shapes everywhere; for tests.
+    /// One index into the list of shapes wherever it fits; for tests.
     Fixed(usize),
 }
 
@@ -155,8 +155,13 @@ impl Model {
         };
         match tiles {
             Tiles::Guessed => Ok(self.plan.steps.iter().map(guess).collect()),
-            Tiles::Fixed(tile) if fits(tile) => Ok(vec![tile; self.plan.steps.len()]),
-            Tiles::Fixed(_) => Ok(self.plan.steps.iter().map(guess).collect()),
+            Tiles::Fixed(tile) => {
+                let fixed = |step: &Step| match step {
+                    Step::Conv(conv) if fits(tile) && TILES[tile].kind == tile::kind(conv) => tile,
+                    step => guess(step),
+                };
+                Ok(self.plan.steps.iter().map(fixed).collect())
+            }
             Tiles::Timed => self.time(),
         }
     }
@@ -179,7 +184,9 @@ impl Model {
                     tiles.push(*tile);
                     continue;
                 }
-                for tile in (0..TILES.len()).filter(|&tile| self.kernels.has_tile(tile)) {
+                let kind = tile::kind(conv);
+                let candidates = (0..TILES.len()).filter(|&tile| TILES[tile].kind == kind);
+                for tile in candidates.filter(|&tile| self.kernels.has_tile(tile)) {
                     let launch = resolve(&self.kernels, &bindings, step, tile);
                     // As a graph, so that what is timed is the device and not the enqueuing.
                     let mut runs = stream.capture::<Error>(|stream| {

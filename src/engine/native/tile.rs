@@ -1,16 +1,27 @@
 //! Tile shapes of the dense convolution and which layers are divided along the inner sum.
 //!
-//! Every shape adds in the same order, so a shape may be chosen by timing on the device at hand. A division
-//! changes that order, so it follows from the layer's size alone: results do not depend on the device.
+//! Every shape of a [`Kind`] adds in the same order, so a shape may be chosen by timing on the device at hand. Kind
+//! and division change that order, so they follow from the layer alone: results do not depend on the device.
 #![forbid(unsafe_code)]
 
 use super::plan::{ConvStep, UNIT_K};
 
-/// One instance of the kernel in `kernels/conv.cu`.
+/// How a kernel goes over the inner sum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Taps, then channels: `kernels/conv.cu`, for every layer.
+    General,
+    /// Chunks of channels, then taps: `kernels/conv_halo.cu`, for 3x3 layers that keep the size.
+    Halo,
+}
+
+/// One instance of a kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Tile {
     /// Name of the kernel.
     pub name: &'static str,
+    /// What it can do.
+    pub kind: Kind,
     /// Pixels.
     pub m: usize,
     /// Channels.
@@ -24,11 +35,21 @@ pub struct Tile {
 }
 
 const fn tile(name: &'static str, (m, n, k): (usize, usize, usize), threads: u32, stages: u32) -> Tile {
-    Tile { name, m, n, k, threads, stages }
+    Tile { name, kind: Kind::General, m, n, k, threads, stages }
 }
 
-/// The instances, as at the end of `kernels/conv.cu`.
-pub const TILES: [Tile; 9] = [
+const fn halo(name: &'static str, (m, n): (usize, usize), threads: u32, stages: u32) -> Tile {
+    Tile { name, kind: Kind::Halo, m, n, k: 32, threads, stages }
+}
+
+/// Columns of a tile of [`Kind::Halo`].
+const HALO_COLUMNS: usize = 16;
+
+/// Pixels between its rows in shared memory.
+const HALO_PITCH: usize = 24;
+
+/// The instances, as at the end of `kernels/conv.cu` and `kernels/conv_halo.cu`.
+pub const TILES: [Tile; 20] = [
     tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
     tile("vrp_conv_128x64x64", (128, 64, 64), 256, 3),
     tile("vrp_conv_128x64x32", (128, 64, 32), 256, 4),
@@ -38,20 +59,60 @@ pub const TILES: [Tile; 9] = [
     tile("vrp_conv_64x32x64", (64, 32, 64), 128, 4),
     tile("vrp_conv_128x16x32", (128, 16, 32), 256, 4),
     tile("vrp_conv_64x16x64", (64, 16, 64), 128, 4),
+    halo("vrp_halo_256x64", (256, 64), 512, 2),
+    halo("vrp_halo_256x32", (256, 32), 256, 2),
+    halo("vrp_halo_128x128", (128, 128), 512, 2),
+    halo("vrp_halo_128x64", (128, 64), 256, 2),
+    halo("vrp_halo_128x64_3", (128, 64), 256, 3),
+    halo("vrp_halo_128x32", (128, 32), 256, 2),
+    halo("vrp_halo_128x16", (128, 16), 256, 2),
+    halo("vrp_halo_64x64", (64, 64), 256, 2),
+    halo("vrp_halo_64x64_3", (64, 64), 256, 3),
+    halo("vrp_halo_64x32", (64, 32), 128, 2),
+    halo("vrp_halo_64x16", (64, 16), 128, 2),
 ];
+
+/// The kind that a layer is run by.
+pub fn kind(conv: &ConvStep) -> Kind {
+    let g = &conv.geometry;
+    let keeps = g.kernel == 3 && g.stride == 1 && g.pad == g.dilation && conv.in_scale.is_none();
+    if keeps { Kind::Halo } else { Kind::General }
+}
 
 impl Tile {
     /// Shared memory of a block: the input buffers, reused for the sums.
     pub fn shared_bytes(&self) -> u32 {
-        let row = self.k as u32 * 2;
-        let input = self.stages * ((self.m + self.n) as u32 * row + row);
+        let rows = match self.kind {
+            // One more for the scale of the input.
+            Kind::General => self.m + self.n + 1,
+            Kind::Halo => (self.m / HALO_COLUMNS + 2) * HALO_PITCH + 9 * self.n,
+        };
+        let input = self.stages * (rows * self.k * 2) as u32;
         let sums = (self.m * (self.n + 8) * 4) as u32;
         input.max(sums)
     }
 
+    /// Whether the kernel can run a layer.
+    pub fn can(&self, conv: &ConvStep) -> bool {
+        self.kind == Kind::General || kind(conv) == Kind::Halo
+    }
+
+    /// Tiles of pixels of an image.
+    pub fn tiles(&self, conv: &ConvStep) -> usize {
+        let g = &conv.geometry;
+        match self.kind {
+            Kind::General => conv.pixels().div_ceil(self.m),
+            Kind::Halo => {
+                let [rows, columns] = g.output.map(|size| size.div_ceil(g.dilation));
+                let of_one = rows.div_ceil(self.m / HALO_COLUMNS) * columns.div_ceil(HALO_COLUMNS);
+                of_one * g.dilation.pow(2)
+            }
+        }
+    }
+
     /// Blocks that a layer takes, per part of a divided sum.
     pub fn blocks(&self, conv: &ConvStep, eyes: usize) -> usize {
-        conv.pixels().div_ceil(self.m) * conv.cout.div_ceil(self.n) * eyes
+        self.tiles(conv) * conv.cout.div_ceil(self.n) * eyes
     }
 }
 
@@ -79,6 +140,7 @@ pub fn partial_room(conv: &ConvStep, eyes: usize) -> (usize, usize) {
     }
     let rooms = TILES
         .iter()
+        .filter(|tile| tile.can(conv))
         .map(|tile| (splits * tile.blocks(conv, eyes) * tile.m * tile.n, tile.blocks(conv, eyes)));
     rooms.fold((0, 0), |(floats, counters), (f, c)| (floats.max(f), counters.max(c)))
 }
@@ -92,7 +154,8 @@ pub fn guess(conv: &ConvStep, eyes: usize, multiprocessors: usize, fits: impl Fn
         let work = (tile.m * tile.n + 24 * (tile.m + tile.n)) as f64;
         blocks.div_ceil(multiprocessors) as f64 * work
     };
-    let candidates = TILES.iter().enumerate().filter(|&(i, _)| fits(i));
+    let kind = kind(conv);
+    let candidates = TILES.iter().enumerate().filter(|&(i, tile)| tile.kind == kind && fits(i));
     let best = candidates.min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)));
-    best.map_or(TILES.len() - 1, |(i, _)| i)
+    best.expect("the smallest tile of each kind fits every device").0
 }

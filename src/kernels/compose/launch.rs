@@ -30,11 +30,34 @@ struct Args {
     dither: i32,
     code_bits: u32,
     black: u32,
+    map_room: i32,
+    reserved: i32,
 }
-const _: () = assert!(size_of::<Args>() == 256);
+const _: () = assert!(size_of::<Args>() == 264);
 
 /// Cells that a block owns, a thread to a column: as in the kernel.
 const OWN_CELLS: [usize; 2] = [128, 16];
+
+/// Cells around a block that are seen, too.
+const REACH: usize = 2;
+
+/// Shared memory of a block without its maps, and what it takes at least where those lie: `SHARED_MAPS` and
+/// `SHARED_LIST` in the kernel.
+const SHARED_BYTES: [usize; 2] = [34080, 5280];
+
+/// Bytes of a pixel of the maps.
+const MAP_BYTES: usize = 32;
+
+/// Pixels of the maps that a block and its ring see at most.
+fn map_room(eyes: &[Rect], map: Size) -> usize {
+    let span =
+        |cells: usize, map: usize, eye: usize| (2 * (cells + 2 * REACH) * map).div_ceil(eye.max(1)) + 2;
+    let of = |eye: &Rect| {
+        let columns = span(OWN_CELLS[0], map.width, eye.size.width).min(map.width + 1);
+        columns * span(OWN_CELLS[1], map.height, eye.size.height).min(map.height + 1)
+    };
+    eyes.iter().map(of).max().unwrap_or(0)
+}
 
 /// The job for frames of one size and layout, and maps of one size.
 pub struct ComposeJob {
@@ -44,6 +67,7 @@ pub struct ComposeJob {
     eyes: Vec<Rect>,
     frame: Size,
     map: Size,
+    map_room: usize,
 }
 
 impl ComposeJob {
@@ -59,13 +83,18 @@ impl ComposeJob {
         }
         let axes = eyes.iter().flat_map(|eye| [(map.width, eye.size.width), (map.height, eye.size.height)]);
         let taps: Vec<_> = axes.flat_map(|(from, to)| enlarge(from, to)).collect();
-        let kernel = |name| device.kernel(name, 0);
+        // Where maps are hardly enlarged there is no room for them: blocks then do without.
+        let wanted = map_room(eyes, map);
+        let fits = SHARED_BYTES[0] + wanted * MAP_BYTES <= device.shared_bytes_max() as usize;
+        let map_room = if fits { wanted } else { 0 };
+        let shared = SHARED_BYTES[0] + (map_room * MAP_BYTES).max(SHARED_BYTES[1]);
+        let kernel = |name| device.kernel(name, shared as u32);
         let kernels = [
             [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?],
             [kernel("vrp_compose_planar_u8_u8")?, kernel("vrp_compose_planar_u16_u8")?],
         ];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
-        Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map })
+        Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map, map_room })
     }
 
     /// Enqueues the job; `a` and `b` are the addresses of `[eyes, map height, map width, 4]` floats.
@@ -118,6 +147,8 @@ impl ComposeJob {
             dither: i32::from(picture.depth != 8),
             code_bits: 0x1_0001 * (0xffff_u32 << described.shift() & 0xffff),
             black: from_rgb.luma_offset as u32,
+            map_room: self.map_room as i32,
+            reserved: 0,
         };
         let cells = self.frame.chroma();
         let grid = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
