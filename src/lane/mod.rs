@@ -28,6 +28,7 @@ pub use encode::{Span, Totals};
 pub use error::Error;
 pub use gpu::{
     CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
+    Treatment,
 };
 pub use matte::Matte;
 pub use touch::Touch;

@@ -180,6 +180,13 @@ impl DeviceEngine for TensorRtEngine {
         (self.maps[0].address(), self.maps[1].address())
     }
 
+    fn state_ranges(&self) -> [(u64, usize); 4] {
+        std::array::from_fn(|index| {
+            let state = &self.states[self.turn][index];
+            (state.address(), state.len_bytes())
+        })
+    }
+
     fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error> {
         self.enqueue_raw(Some(stream))
     }
