@@ -7,7 +7,7 @@ use super::engines;
 use super::error::{Error, chain};
 use super::inputs::Named;
 use super::machine::machine;
-use super::matting::{Models, stage};
+use super::matting::{Models, shown, stage};
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
@@ -224,6 +224,7 @@ impl SetUp {
             let MattePlan::Network { model, detail } = &plan.matte else { continue };
             let eyes = plan.layout.packing.eyes(plan.video.size);
             let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
+            let (stage, _) = shown(&stage, plan.layout.projection.edge());
             for found in &self.devices {
                 found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
             }
@@ -259,7 +260,8 @@ impl SetUp {
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
         let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
-        Need::new(plan.video.size, on_gpu, software, plan.coding)
+        let need = Need::new(plan.video.size, on_gpu, software, plan.coding);
+        if on_gpu && plan.video.is_mapped_to_sdr() { need.with_mapping(plan.video.size) } else { need }
     }
 }
 

@@ -189,9 +189,6 @@ impl Found {
 impl Gpu {
     /// NVDEC's library if this GPU's decoder takes the video, else why not.
     fn decoder_for(&self, video: &VideoTrack) -> Result<Arc<Library>, String> {
-        if video.is_mapped_to_sdr() {
-            return Err("HDR is mapped to SDR there".to_owned());
-        }
         let library = self.nvdec.as_ref().map_err(|error| super::chain(error))?;
         library.can_decode(&self.device, &video.into()).map_err(|error| super::chain(&error))?;
         Ok(Arc::clone(library))

@@ -4,6 +4,7 @@
 use super::device::{Found, Gpu};
 use super::encoding::{GpuBuffers, pair};
 use super::error::Error;
+use super::hdr::mapping;
 use super::input::{decode_in_software, feed};
 use super::matting::{Models, matte_on_cpu, matte_on_gpu};
 use super::plan::segments::Segment;
@@ -11,9 +12,9 @@ use super::plan::{Coding, FilePlan, MattePlan};
 use super::settings::Settings;
 use super::store::{Finished, Store};
 use super::timeline::{Timeline, end_ms, header};
-use crate::frame::{Colour, Composite, Rect, Size};
+use crate::frame::{Colour, Composite, Light, Rect, Size};
 use crate::gpu::nvdec;
-use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
+use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals, Treatment};
 use crate::layout::Edge;
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
@@ -40,6 +41,8 @@ struct Shape {
     eyes: Vec<Rect>,
     edge: Edge,
     matte: MattePlan,
+    /// What high dynamic range is mapped by, and its depth.
+    mapped: Option<(Colour, Option<Light>, u8)>,
 }
 
 impl Shape {
@@ -47,7 +50,8 @@ impl Shape {
         let FilePlan { video, layout, matte, .. } = plan;
         let eyes = layout.packing.eyes(video.size);
         let edge = layout.projection.edge();
-        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone() }
+        let mapped = video.mapped_from.map(|given| (given, video.light, video.depth));
+        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone(), mapped }
     }
 }
 
@@ -108,8 +112,11 @@ impl<'a> Worker<'a> {
         let eyes = layout.packing.eyes(video.size);
         let gear = match (self.found, matte) {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
-                let matte =
-                    matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
+                let (edge, touch) = (layout.projection.edge(), self.settings.touch);
+                let to_sdr = mapping(video).map(|map| (map, video.depth));
+                let treatment = Treatment { edge, touch, to_sdr };
+                let format = (video.size, video.given_colour());
+                let matte = matte_on_gpu(gpu, model, *detail, self.models, format, &eyes, &treatment)?;
                 Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default() }
             }
             (_, matte) => {
@@ -210,8 +217,9 @@ impl<'a> Worker<'a> {
         let (video, path) = (&order.plan.video, &order.plan.job.input);
         let (library, _) = self.found.decode_path(video);
         let Some(library) = library else {
-            let decoder =
-                decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
+            // Mapping, if any, is the lane's.
+            let patience = (self.settings.stall, order.threads);
+            let decoder = decode_in_software(path, source, video.given_colour(), patience)?;
             return Ok(GpuSource::Upload { decoder, depth: video.depth });
         };
         let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };

@@ -13,8 +13,7 @@ use super::settings::{Job, MatteChoice, Settings};
 use super::store::{Identity, SourceIdentity};
 use crate::frame::Rect;
 use crate::kernels::key::KeyParameters;
-use crate::lane::Touch;
-use crate::layout::{Edge, Layout};
+use crate::layout::Layout;
 use crate::media::{self, Index, Source};
 use crate::sound::{self, TrackPlan};
 use crate::units::Rational;
@@ -91,8 +90,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let on_gpu = matches!((found, &settings.matte), (Found::Gpu(_), MatteChoice::Network { .. }));
     let coding = Coding::choose(settings.encoder, settings.quality, on_gpu)?;
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    check_touch(settings, found, &matte)?;
-    notes.extend(edge_note(&layout, found, &matte));
+    check_touch(settings, &matte)?;
     let shape = (&layout, video.is_mapped_to_sdr());
     let named = named_settings(settings, (found, models), &matte, coding, shape)?;
     let identity = Identity::new(source, named, &segments);
@@ -152,31 +150,13 @@ fn part_of(
     Ok(Some(asked.ticks(input.video.time_base.seconds(), first.min(0), &(first..last.saturating_add(1)))))
 }
 
-/// Refuses changes to a matte that what finds it here cannot make.
-fn check_touch(settings: &Settings, found: &Found, matte: &MattePlan) -> Result<(), Error> {
-    let touch = settings.touch;
-    match (found, matte) {
-        (_, MattePlan::Key(_)) if touch.changes_maps() => Err(Error::Usage(
+/// Refuses changes to a matte that what finds it cannot make.
+fn check_touch(settings: &Settings, matte: &MattePlan) -> Result<(), Error> {
+    match matte {
+        MattePlan::Key(_) if settings.touch.changes_maps() => Err(Error::Usage(
             "--matte-grow and --matte-smooth change the network's matte, a chroma key has none".into(),
         )),
-        (Found::Gpu(_), MattePlan::Network { .. }) if touch != Touch::default() => {
-            Err(Error::Usage("--matte-* options run on the CPU only so far: add --device cpu".into()))
-        }
         _ => Ok(()),
-    }
-}
-
-/// What the GPU does not do yet about the sides of an eye.
-fn edge_note(layout: &Layout, found: &Found, matte: &MattePlan) -> Option<String> {
-    if !matches!((found, matte), (Found::Gpu(_), MattePlan::Network { .. })) {
-        return None;
-    }
-    match layout.projection.edge() {
-        Edge::Plain => None,
-        Edge::Wraps => {
-            Some("on the GPU the matte is not carried across the sides of a 360 picture yet".to_owned())
-        }
-        Edge::LensCircle => Some("on the GPU the matte is not cut to the circle of the lens yet".to_owned()),
     }
 }
 
@@ -266,6 +246,13 @@ fn named_settings(
             enter("detail", format!("{detail:?}"));
             // The two engines agree closely, not bit for bit.
             enter("engine", found.engine().to_owned());
+            if let Found::Gpu(_) = found {
+                // Earlier versions did these on the CPU only: what they made on a GPU is other work.
+                enter("gpu lane", "sides, cuts and controls".to_owned());
+                if mapped {
+                    enter("hdr", "mapped on the GPU".to_owned());
+                }
+            }
         }
         MattePlan::Key(KeyParameters { colour, inner, outer, spill }) => {
             enter("matte", format!("chroma key {colour} {inner} {outer} {spill}"));

@@ -8,7 +8,7 @@ use super::report::{ClockRow, Whole};
 use super::sampler::Sampler;
 use super::scene::Scene;
 use crate::frame::Picture;
-use crate::lane::{CpuLane, GpuLane, GpuSource, Span};
+use crate::lane::{CpuLane, GpuLane, GpuSource, Span, Treatment};
 use crate::layout::Edge;
 use crate::pipeline::batch::run_with;
 use crate::pipeline::device::Found;
@@ -163,7 +163,8 @@ fn lane(
     let device = scene.setup.devices.get(number % scene.setup.devices.len().max(1));
     let totals = match (device, &scene.matte) {
         (Some(Found::Gpu(gpu)), MattePlan::Network { model, detail }) => {
-            let mut matte = matte_on_gpu(gpu, model, *detail, models, (size, scene.colour), &eyes)?;
+            let (format, plain) = ((size, scene.colour), Treatment::default());
+            let mut matte = matte_on_gpu(gpu, model, *detail, models, format, &eyes, &plain)?;
             let (source, device) = (GpuSource::Upload { decoder, depth: 8 }, Arc::clone(&gpu.device));
             let (matte, mut buffers) = (&mut matte, GpuBuffers::default());
             let coding = buffers.coding(&gpu.device, scene.coding, &config, &scene.name())?;

@@ -20,6 +20,8 @@ const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
 const NATIVE_BYTES_PER_PIXEL: f64 = 4.0;
 /// Its device memory: two pictures of each stream and four coded frames.
 const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 12.0;
+/// Device memory for a picture that is mapped from high dynamic range.
+const MAPPED_DEVICE_BYTES_PER_PIXEL: f64 = 3.0;
 /// CPU threads that the two encoders of a pair keep busy: on 16 threads, 8, 12 and 16 pairs gave 26.0, 34.4 and
 /// 33.9 frames a second at 7680x3840 (docs/encoder.md).
 const PAIR_THREADS: f64 = 4.0 / 3.0;
@@ -76,6 +78,13 @@ impl Need {
             threads: if native { NATIVE_THREADS + decoder_threads } else { PAIR_THREADS },
             enough: if native { ENOUGH_LANES } else { 0 },
         }
+    }
+
+    /// The same with pictures mapped from high dynamic range on the GPU.
+    #[must_use]
+    pub fn with_mapping(self, size: Size) -> Self {
+        let more = (size.area() as f64 * MAPPED_DEVICE_BYTES_PER_PIXEL) as u64;
+        Self { device_bytes: self.device_bytes + more, ..self }
     }
 
     /// What is enough for either.
