@@ -80,6 +80,14 @@ impl HdrJob {
         DevicePicture::semi_planar(address, pitch, self.frame.height, self.frame, self.depth, ToSdr::colour())
     }
 
+    /// Downloads what the job gave last and waits. For tests.
+    #[cfg(test)]
+    pub(in crate::kernels) fn download(&self, stream: &Stream) -> Result<Vec<u8>, crate::gpu::Error> {
+        let mut bytes = vec![0u8; self.mapped.len_bytes()];
+        self.mapped.download_sync(stream, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Enqueues the job; the result is the job's own, good for work enqueued on `stream` before the next call.
     ///
     /// # Errors
