@@ -12,6 +12,8 @@
 mod coded;
 mod host;
 mod maps;
+#[cfg(test)]
+mod maps_tests;
 mod matte;
 mod out;
 mod run;
@@ -19,6 +21,8 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod treatment;
+#[cfg(test)]
+mod treatment_tests;
 mod upload;
 
 pub use coded::{CodedFrame, NativeGear};
