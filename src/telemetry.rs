@@ -85,7 +85,11 @@ pub struct Depth {
 /// The clocks of one file's way through a lane.
 #[derive(Debug, Default)]
 pub struct LaneClocks {
-    /// Waiting for the next decoded picture: what the decoder could not hide.
+    /// From a segment's beginning to its first decoded picture: source, buffers and decoder are made ready.
+    pub open: Clock,
+    /// Waiting for pictures ahead of a segment, which only carry the state of the network on.
+    pub warm_up: Clock,
+    /// Waiting for the next decoded picture of a segment: what the decoder could not hide.
     pub decode_wait: Clock,
     /// Small RGB tensor from the planes.
     pub sample: Clock,
@@ -101,6 +105,10 @@ pub struct LaneClocks {
     pub encode: Clock,
     /// Writing to the file.
     pub mux: Clock,
+    /// Taking the decoder down after a segment's last picture.
+    pub close: Clock,
+    /// Syncing a finished segment's file and noting it in the journal.
+    pub store: Clock,
     /// Decoded pictures that wait to be matted, in one lane; seen where the decoder tells.
     pub decoded: Gauge,
     /// Composed frames that are not encoded yet, in one lane.
@@ -111,6 +119,8 @@ impl LaneClocks {
     /// All clocks by name, in the order of the data flow.
     pub fn read(&self) -> Vec<(&'static str, StageTime)> {
         vec![
+            ("open", self.open.read()),
+            ("warm-up (wait)", self.warm_up.read()),
             ("decode (wait)", self.decode_wait.read()),
             ("sample", self.sample.read()),
             ("network", self.network.read()),
@@ -119,6 +129,8 @@ impl LaneClocks {
             ("device (wait)", self.device_wait.read()),
             ("encode", self.encode.read()),
             ("mux", self.mux.read()),
+            ("close", self.close.read()),
+            ("store", self.store.read()),
         ]
     }
 
@@ -133,11 +145,13 @@ impl LaneClocks {
     pub fn limit(&self, lane_seconds: f64) -> Option<(&'static str, f64)> {
         let seconds = |clocks: &[&Clock]| clocks.iter().map(|clock| clock.read().busy_seconds).sum::<f64>();
         let candidates = [
+            ("setting up segments", seconds(&[&self.open, &self.close])),
+            ("warming up segments", seconds(&[&self.warm_up])),
             ("decoding", seconds(&[&self.decode_wait])),
             ("matting", seconds(&[&self.sample, &self.network, &self.compose])),
             ("the GPU", seconds(&[&self.device_wait])),
             ("encoding on the CPU", seconds(&[&self.encode])),
-            ("writing", seconds(&[&self.mux])),
+            ("writing", seconds(&[&self.mux, &self.store])),
         ];
         let (name, most) = candidates.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         (most > 0.0 && lane_seconds > 0.0).then(|| (name, (most / lane_seconds).min(1.0)))

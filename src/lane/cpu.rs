@@ -1,13 +1,14 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
-use super::encode::{FRAMES, PairCoder, Part, Sink, Span, Step, Totals, run_beside};
+use super::encode::{FRAMES, PairCoder, Part, Sink, Span, Step, Totals, run_beside, waiting_for};
 use super::{Error, Matte};
 use crate::frame::{Composite, Rect, Size};
 use crate::software::Decoder;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 /// One run of frames, ready to go.
 pub struct CpuLane<'a> {
@@ -45,14 +46,14 @@ impl CpuLane<'_> {
         // A buffer that was filled for the sake of the state only.
         let mut spare = None;
         let totals = run_beside(PairCoder::new(pair), frames, clocks, cancel, sink, |ring, done| {
-            let next = clocks.decode_wait.time(|| decoder.next_picture());
-            let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
-                return Ok(Step::Over);
-            };
+            let asked = Instant::now();
+            let next = decoder.next_picture().map_err(|source| Error::Decode { frames: done, source })?;
+            let part = next.as_ref().map_or(Part::Behind, |picture| span.part(picture.pts));
+            waiting_for(clocks, done, part).add(asked.elapsed(), 1);
+            let Some(picture) = next else { return Ok(Step::Over) };
             if picture.size != size {
                 return Err(Error::SizeChange { frames: done, expected: size, got: picture.size });
             }
-            let part = span.part(picture.pts);
             match part {
                 Part::Ahead => return Ok(Step::Done),
                 Part::Behind => return Ok(Step::Over),
@@ -67,6 +68,7 @@ impl CpuLane<'_> {
             Ok(ring.give(picture.pts, frame))
         })?;
         let tally = decoder.tally();
+        clocks.close.time(|| drop(decoder));
         Ok(Totals { unseen: tally.unseen, complaints: tally.complaints, ..totals })
     }
 }

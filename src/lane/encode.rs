@@ -4,7 +4,7 @@
 
 use super::Error;
 use crate::frame::Composite;
-use crate::telemetry::LaneClocks;
+use crate::telemetry::{Clock, LaneClocks};
 use crate::vp9::{EncodedPair, Pair, PairSource, QUEUE_FRAMES};
 use crate::webm::muxer;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -130,6 +130,15 @@ impl Span {
         } else {
             Part::Ahead
         }
+    }
+}
+
+/// The clock of a wait for the picture after `done` others: the first waits for the decoder to start.
+pub(super) fn waiting_for(clocks: &LaneClocks, done: u64, part: Part) -> &Clock {
+    match part {
+        _ if done == 0 => &clocks.open,
+        Part::Ahead | Part::WarmUp => &clocks.warm_up,
+        Part::Shown | Part::Behind => &clocks.decode_wait,
     }
 }
 

@@ -92,7 +92,7 @@ impl<'a> Worker<'a> {
         let shape = Shape::of(order.plan);
         let kit = match self.kit.take().filter(|kit| kit.shape == shape) {
             Some(kit) => kit,
-            None => self.kit(order)?,
+            None => order.clocks.open.time(|| self.kit(order))?,
         };
         let written = AtomicU64::new(0);
         let (kit, finished) = match self.work(kit, order, order.plan.coding, &written) {
@@ -136,7 +136,7 @@ impl<'a> Worker<'a> {
         coding: Coding,
         written: &AtomicU64,
     ) -> Result<(Kit<'a>, Finished), Error> {
-        let Order { plan, segment, store, .. } = order;
+        let Order { plan, segment, store, clocks, .. } = order;
         let storing = |source| Error::Store { path: store.folder().to_path_buf(), source };
         let (pending, file) = store.begin(segment.number).map_err(storing)?;
         let path = store.file(segment.number);
@@ -161,14 +161,16 @@ impl<'a> Worker<'a> {
             nudged: rising.moved,
             by_libvpx: coding != plan.coding,
         };
-        if let Some(last_ms) = rising.last_ms {
-            let end = end_ms(&plan.video, last_ms, totals.frames);
-            let buffer = writer.muxer.finish(end).map_err(muxing)?;
-            buffer.into_inner().map_err(|e| storing(e.into_error()))?;
-            finished.bytes = file.metadata().map_err(storing)?.len();
-            pending.commit(&file).map_err(storing)?;
-        }
-        store.finish(segment.number, finished.clone()).map_err(storing)?;
+        clocks.store.time(|| {
+            if let Some(last_ms) = rising.last_ms {
+                let end = end_ms(&plan.video, last_ms, totals.frames);
+                let buffer = writer.muxer.finish(end).map_err(muxing)?;
+                buffer.into_inner().map_err(|e| storing(e.into_error()))?;
+                finished.bytes = file.metadata().map_err(storing)?.len();
+                pending.commit(&file).map_err(storing)?;
+            }
+            store.finish(segment.number, finished.clone()).map_err(storing)
+        })?;
         Ok((kit, finished))
     }
 
@@ -191,21 +193,22 @@ impl<'a> Worker<'a> {
             key_interval: Some(segment.key_interval),
         };
         let span = Span { matted_from: segment.matted_from, shown: segment.shown.clone() };
-        let source = open_at(path, segment)?;
+        let source = clocks.open.time(|| open_at(path, segment))?;
         let totals = match &mut kit.gear {
             Gear::Cpu { matte, frames } => {
                 matte.reset();
                 let eyes = plan.layout.packing.eyes(video.size);
-                let decoder =
-                    decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
-                let pair = pair(&config, path)?;
+                let threads = (self.settings.stall, order.threads);
+                let opened = || decode_in_software(path, source, video.colour, threads);
+                let decoder = clocks.open.time(opened)?;
+                let pair = clocks.open.time(|| pair(&config, path))?;
                 CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
                     .run(sink)
             }
             Gear::Gpu { gpu, matte, buffers } => {
                 matte.reset();
-                let coding = buffers.coding(&gpu.device, coding, &config, path)?;
-                let source = self.on_gpu(gpu, order, source)?;
+                let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, path))?;
+                let source = clocks.open.time(|| self.on_gpu(gpu, order, source))?;
                 let device = Arc::clone(&gpu.device);
                 GpuLane { source, device, size: video.size, span, matte, coding, clocks, cancel }.run(sink)
             }

@@ -9,7 +9,7 @@ use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
 use crate::lane::Error;
-use crate::lane::encode::{FRAMES, PairCoder, Part, Ring, Sink, Span, Step, Totals, run_beside};
+use crate::lane::encode::{FRAMES, PairCoder, Part, Ring, Sink, Span, Step, Totals, run_beside, waiting_for};
 use crate::software;
 use crate::telemetry::LaneClocks;
 use crate::vp9::Pair;
@@ -17,6 +17,7 @@ use crate::vp9::native::PairWriter;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// Where a GPU lane's pictures come from.
 pub enum GpuSource {
@@ -105,6 +106,7 @@ impl GpuLane<'_> {
             }
         };
         let (unseen, complaints) = feed.tally();
+        clocks.close.time(|| drop(feed));
         Ok(Totals { unseen, complaints, ..totals })
     }
 }
@@ -141,46 +143,53 @@ impl Feed {
         target: &mut impl Target<F>,
         done: u64,
     ) -> Result<Step, Error> {
-        let clocks = stage.clocks;
+        let asked = Instant::now();
         match self {
             Self::Nvdec(decoder) => {
-                clocks.decoded.see(decoder.waiting());
-                let next = clocks.decode_wait.time(|| decoder.next_surface());
-                let Some(mut surface) = next.map_err(|source| Error::Nvdec { frames: done, source })? else {
-                    return Ok(Step::Over);
-                };
+                stage.clocks.decoded.see(decoder.waiting());
+                let next = decoder.next_surface().map_err(|source| Error::Nvdec { frames: done, source })?;
+                let waited = asked.elapsed();
+                let Some(mut surface) = next else { return Ok(stage.over(done, waited)) };
                 let (pts, size) = (surface.pts(), surface.size());
                 let enqueue = |matte: &mut GpuMatte, out: Out<'_>| matte.surface(&mut surface, out);
-                stage.through(ring, target, done, (pts, size), enqueue)
+                stage.through(ring, target, done, (pts, size, waited), enqueue)
             }
             Self::Upload(decoder, uploader) => {
-                let next = clocks.decode_wait.time(|| decoder.next_picture());
-                let Some(picture) = next.map_err(|source| Error::Decode { frames: done, source })? else {
-                    return Ok(Step::Over);
-                };
+                let next = decoder.next_picture().map_err(|source| Error::Decode { frames: done, source })?;
+                let waited = asked.elapsed();
+                let Some(picture) = next else { return Ok(stage.over(done, waited)) };
                 let enqueue = |matte: &mut GpuMatte, out: Out<'_>| {
                     let uploaded = uploader.upload(matte.work(), &picture)?;
                     matte.picture(&uploaded, out)
                 };
-                stage.through(ring, target, done, (picture.pts, picture.size), enqueue)
+                stage.through(ring, target, done, (picture.pts, picture.size, waited), enqueue)
             }
         }
     }
 }
 
 impl Stage<'_> {
+    /// The stream has ended; that was waited for.
+    fn over(&self, done: u64, waited: Duration) -> Step {
+        waiting_for(self.clocks, done, Part::Behind).add(waited, 1);
+        Step::Over
+    }
+
+    /// Takes a picture with its time, its size and the wait for it.
     fn through<F>(
         &mut self,
         ring: &Ring<F>,
         target: &mut impl Target<F>,
         done: u64,
-        (pts, got): (i64, Size),
+        (pts, got, waited): (i64, Size, Duration),
         enqueue: impl FnOnce(&mut GpuMatte, Out<'_>) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         if got != self.size {
             return Err(Error::SizeChange { frames: done, expected: self.size, got });
         }
-        match self.span.part(pts) {
+        let part = self.span.part(pts);
+        waiting_for(self.clocks, done, part).add(waited, 1);
+        match part {
             Part::Ahead => Ok(Step::Done),
             Part::Behind => Ok(Step::Over),
             Part::WarmUp => {
