@@ -55,9 +55,11 @@ impl CircleArgs {
     fn new(eye: &Rect, lens: bool) -> Self {
         let Circle { centre, radius } = Circle::in_eye(eye.size);
         let centre = [centre[0] + eye.x as f32, centre[1] + eye.y as f32];
+        if !lens {
+            return Self { centre, radius: NO_RIM, inside: NO_RIM, outside: NO_RIM };
+        }
         let inside = if radius > RIM { (radius - RIM).powi(2) } else { -1.0 };
-        let (inside, outside) = if lens { (inside, (radius + RIM).powi(2)) } else { (NO_RIM, NO_RIM) };
-        Self { centre, radius, inside, outside }
+        Self { centre, radius, inside, outside: (radius + RIM).powi(2) }
     }
 }
 
@@ -127,6 +129,15 @@ mod tests {
                 assert!(cutoff <= args.clear && args.clear < args.solid && args.solid < 1.0, "{args:?}");
             }
         }
+    }
+
+    /// The kernel asks for the cover of cells at the edge of an eye whether there is a lens or not.
+    #[test]
+    fn without_a_lens_all_is_inside() {
+        let args = FinishArgs::new(&Finish { gamma: 2.0, ..Finish::default() }, &[EYE]).unwrap();
+        let CircleArgs { radius, inside, outside, .. } = args.circles[0];
+        assert_eq!((radius - 1e6 + 0.5).clamp(0.0, 1.0), 1.0);
+        assert!(inside > 1e30 && outside > 1e30);
     }
 
     #[test]

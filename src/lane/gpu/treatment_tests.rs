@@ -234,12 +234,16 @@ fn what_a_treated_lane_costs_at_8k() {
     all.push(("HDR, PQ", Treatment { to_sdr: to_sdr(PQ), ..Treatment::default() }));
     all.push(("HDR, HLG", Treatment { to_sdr: to_sdr(HLG), ..Treatment::default() }));
     all.push(("plain again", Treatment::default()));
-    for (name, treatment) in all {
-        let margin = treatment.margin(512);
+    let model = |margin: usize| {
         let shown = StageSize { height: 512, width: 512 + 2 * margin };
         let graph = build_graph(&weights, shown, false).unwrap();
-        let model = Arc::new(Model::new(&device, &graph, 2, Tiles::Timed).unwrap());
-        let engine = Box::new(NativeEngine::new(&model).unwrap());
+        Arc::new(Model::new(&device, &graph, 2, Tiles::Timed).unwrap())
+    };
+    let margin = Treatment { edge: Edge::Wraps, ..Treatment::default() }.margin(512);
+    let models = [model(0), model(margin)];
+    for (name, treatment) in all {
+        let model = &models[usize::from(treatment.margin(512) > 0)];
+        let engine = Box::new(NativeEngine::new(model).unwrap());
         let stage = sample::Stage { ratio: 512.0 / 3840.0, size: Size::new(512, 512) };
         let mut gpu = GpuMatte::treated(&device, engine, &stage, (size, PQ), &eyes, &treatment).unwrap();
         let mut uploader = Uploader::new(&device, size, 10).unwrap();
