@@ -1,11 +1,15 @@
 //! From what the user named - files, folders, patterns - to the videos that are meant.
 //!
 //! A folder stands for all videos in it and below, in the order of their names; a pattern, which the shell may
-//! have left alone, for what it matches. A file is taken as it is, whatever its name ends in.
+//! have left alone, for what it matches. Both leave out what this program has made, so that a run whose results lie
+//! among its inputs can be repeated. A file is taken as it is, whatever its name ends in.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
+use super::timeline::IDENTITY_TAG;
+use crate::webm::reader::Reader;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -55,14 +59,23 @@ fn matches(pattern: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> 
         let path = path.map_err(|e| Error::Usage(format!("{text}: {e}")))?;
         if path.is_dir() {
             found.extend(folder(&path, outputs)?);
-        } else {
+        } else if !is_output(&path) {
             found.push(Named { path, below: PathBuf::new() });
         }
     }
     if found.is_empty() {
-        return Err(Error::Usage(format!("nothing matches {text}")));
+        return Err(Error::Usage(format!("nothing matches {text} (outputs of this program are left out)")));
     }
     Ok(found)
+}
+
+/// Whether a file says that this program has made it.
+fn is_output(path: &Path) -> bool {
+    let is_webm = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("webm"));
+    // Looked at only where it is a file: a pipe would wait for its writer.
+    let file = (is_webm && path.is_file()).then(|| File::open(path).ok()).flatten();
+    let reader = file.and_then(|file| Reader::open(file).ok());
+    reader.is_some_and(|reader| reader.header().tags.iter().any(|(name, _)| name == IDENTITY_TAG))
 }
 
 fn folder(root: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> {
@@ -81,7 +94,8 @@ fn folder(root: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> {
         let entry = entry.map_err(|e| Error::Usage(format!("{}: {e}", root.display())))?;
         let path = entry.path();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        if entry.file_type().is_file() && ending.is_some_and(|e| ENDINGS.contains(&e.as_str())) {
+        let is_video = ending.is_some_and(|e| ENDINGS.contains(&e.as_str()));
+        if entry.file_type().is_file() && is_video && !is_output(path) {
             let below = path.parent().and_then(|parent| parent.strip_prefix(root).ok());
             found.push(Named {
                 path: path.to_path_buf(),
