@@ -39,7 +39,7 @@ fn build(args: &EngineBuildArgs) -> anyhow::Result<u8> {
         folder: args.folder.clone(),
         tensorrt_lib: args.tensorrt_lib.clone(),
     };
-    for path in build_plans(&order, &|text| eprintln!("{text}"))? {
+    for path in build_plans(&order, &|text| super::tell(text))? {
         say(&path.display().to_string());
     }
     Ok(0)

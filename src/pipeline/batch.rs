@@ -12,7 +12,7 @@ use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
 use super::report::{FileReport, MemoryReport, RunReport};
-use super::schedule::{FileWork, Run, run};
+use super::schedule::{FileWork, Run, run, thread_lost};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
@@ -21,6 +21,7 @@ use crate::media::Source;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -189,7 +190,12 @@ impl SetUp {
 
     /// Looks at all files, several at once; results in their order.
     pub(super) fn survey_all(&self, jobs: &[Job], settings: &Settings) -> Vec<Result<FilePlan, Error>> {
-        jobs.par_iter().map(|job| survey(job, settings, &self.devices[0], &self.models)).collect()
+        let guarded = |job: &Job| {
+            let surveyed = || survey(job, settings, &self.devices[0], &self.models);
+            // A panic over one file is no reason to leave the others.
+            catch_unwind(AssertUnwindSafe(surveyed)).unwrap_or_else(|_| Err(thread_lost(&job.input)))
+        };
+        jobs.par_iter().map(guarded).collect()
     }
 
     /// The lanes for what is to be done.

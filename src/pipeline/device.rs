@@ -138,6 +138,17 @@ impl Found {
         }
     }
 
+    /// Whether an error shows that no more should be asked of the device, at least with as many lanes, and why.
+    pub(super) fn unfit(&self, error: &Error) -> Option<&'static str> {
+        let Self::Gpu(gpu) = self else { return None };
+        // What has spoilt a context fails every later call in it.
+        let lost = gpu.device.memory().is_err() || gpu::Stream::new(&gpu.device).is_err();
+        if lost {
+            return Some("its GPU is lost");
+        }
+        gpu::is_out_of_memory(error).then_some("its GPU has no memory left")
+    }
+
     /// What decodes a video that is matted like this, and why.
     pub fn decode_path_for(&self, video: &VideoTrack, matte: &MattePlan) -> DecodePath {
         match (self, matte) {

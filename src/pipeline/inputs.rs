@@ -33,6 +33,10 @@ pub fn find_inputs(names: &[PathBuf], outputs: Option<&Path>) -> Result<Vec<Name
     let outputs = outputs.and_then(|folder| folder.canonicalize().ok());
     let mut found = Vec::new();
     for name in names {
+        if name.is_dir() && names.len() > 1 && is_same(name, outputs.as_deref()) {
+            // `run work/* --out-dir work/out`: the shell names the results' folder, too.
+            continue;
+        }
         if name.is_dir() {
             found.extend(folder(name, outputs.as_deref())?);
         } else if name.exists() || !is_pattern(name) {
@@ -47,6 +51,10 @@ pub fn find_inputs(names: &[PathBuf], outputs: Option<&Path>) -> Result<Vec<Name
     Ok(found)
 }
 
+fn is_same(folder: &Path, outputs: Option<&Path>) -> bool {
+    outputs.is_some_and(|outputs| folder.canonicalize().is_ok_and(|path| path == outputs))
+}
+
 fn is_pattern(name: &Path) -> bool {
     name.to_str().is_some_and(|name| name.contains(['*', '?', '[']))
 }
@@ -58,7 +66,9 @@ fn matches(pattern: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> 
     for path in paths {
         let path = path.map_err(|e| Error::Usage(format!("{text}: {e}")))?;
         if path.is_dir() {
-            found.extend(folder(&path, outputs)?);
+            if !is_same(&path, outputs) {
+                found.extend(folder(&path, outputs)?);
+            }
         } else if !is_output(&path) {
             found.push(Named { path, below: PathBuf::new() });
         }
@@ -91,7 +101,12 @@ fn folder(root: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> {
         !skipped && !is_output
     });
     for entry in entries {
-        let entry = entry.map_err(|e| Error::Usage(format!("{}: {e}", root.display())))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A dangling link or a folder of somebody else's stops nobody from doing the rest.
+            Err(error) if error.depth() > 0 => continue,
+            Err(error) => return Err(Error::Usage(format!("{}: {error}", root.display()))),
+        };
         let path = entry.path();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let is_video = ending.is_some_and(|e| ENDINGS.contains(&e.as_str()));
@@ -156,6 +171,12 @@ mod tests {
         assert!(message(find(&[".hidden/x[.mp4"], None)).contains("no pattern"));
         fs::create_dir(root.join("empty")).unwrap();
         assert!(message(find(&["empty"], None)).contains("holds no video"));
+        // The results' folder among several is none of the inputs; a link to nowhere is passed over.
+        std::os::unix::fs::symlink(root.join("nowhere.mp4"), root.join("dangling.mp4")).unwrap();
+        assert_eq!(names(&find(&["b.mp4", "out"], Some("out")).unwrap(), root), [pair("b.mp4", "")]);
+        assert_eq!(names(&find(&["ou*"], None).unwrap(), root), [pair("out/e.webm", "")]);
+        assert!(message(find(&["ou*"], Some("out"))).contains("nothing matches"));
+        assert_eq!(find(&[""], Some("out")).unwrap().len(), 3);
         // A file that is not there is the business of whoever opens it.
         assert_eq!(find(&["none.mp4"], None).unwrap().len(), 1);
     }
