@@ -113,7 +113,7 @@ fn plans_come_from_the_command_line_and_are_checked() {
 
     let plans: Vec<PathBuf> = plan_file::list(&folder).unwrap().into_iter().map(|(path, _)| path).collect();
     let (code, text) = vrpipe(&["engine", "list", "--folder", folder_text]);
-    assert_eq!((code, text.matches("2 x 256x144").count()), (Some(0), 2), "{text}");
+    assert_eq!((code, text.matches("2 eyes of 256x144").count()), (Some(0), 2), "{text}");
     let check = |path: &Path| vrpipe(&["engine", "check", "--tensorrt-lib", library, path.to_str().unwrap()]);
     assert_eq!(check(&plans[0]).0, Some(0));
     // Of another version, cut short, and none at all.

@@ -126,23 +126,29 @@ pub fn list_plans(folder: &Path) -> Result<Vec<LookedAt>, Error> {
     Ok(all.into_iter().map(looked_at).collect())
 }
 
-/// Checks plans: whole, and of the library that is found. Says which library that is, or why there is none.
+/// Checks plans: whole, under their names, and of the library that is found. Says which library that is, or why there is none.
 pub fn check_plans(paths: &[PathBuf], tensorrt_lib: Option<&Path>) -> (String, Vec<LookedAt>) {
-    let version = library::find(tensorrt_lib).and_then(|libraries| library::version(&libraries));
-    let said = match &version {
-        Ok(version) => format!("{} {version}", library::PRODUCT),
+    let found = library::look(tensorrt_lib);
+    let said = match &found {
+        Ok((libraries, version)) => {
+            format!("{} {version} at {}", library::PRODUCT, libraries.library.display())
+        }
         Err(error) => chain(error),
     };
     let check = |path: &PathBuf| {
         let (key, _) = plan_file::read(path).map_err(|error| chain(&error))?;
-        match &version {
-            Ok(version) if (key.product.as_str(), key.version) != (library::PRODUCT, *version) => {
+        match &found {
+            Ok((_, version)) if (key.product.as_str(), key.version) != (library::PRODUCT, *version) => {
                 Err(format!(
                     "{}: built by {} {}, found is {said}; build it again",
                     path.display(),
                     key.product,
                     key.version
                 ))
+            }
+            // Found by its name only, so under another it lies there for nothing.
+            _ if path.file_name() != Some(key.file_name().as_ref()) => {
+                Err(format!("{}: not found by a run, which looks for {}", path.display(), key.file_name()))
             }
             _ => Ok(key),
         }

@@ -33,10 +33,10 @@ pub enum Error {
         source: libloading::Error,
     },
     /// The library is of another version than the headers that this program was built on.
-    #[error("{product} {got} was found, this program was built for {expected}")]
+    #[error("{} is version {got}, this program was built for {expected}", path.display())]
     LibraryVersion {
-        /// Which library.
-        product: &'static str,
+        /// The library.
+        path: PathBuf,
         /// Version of the headers.
         expected: String,
         /// Version of the library.
@@ -118,10 +118,11 @@ pub enum Error {
         limit: f64,
     },
     /// The engine was not compared with the reference on this machine.
-    #[error(
-        "no TensorRT engine was validated on this GPU yet (`vrpipe engine build` or `run --engine tensorrt` does)"
-    )]
-    NotValidated,
+    #[error("not yet compared with the CPU engine on this GPU: {plan}; `run --engine tensorrt` does that")]
+    NotValidated {
+        /// What it would run.
+        plan: String,
+    },
 }
 
 fn list(places: &[PathBuf]) -> String {
