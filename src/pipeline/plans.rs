@@ -52,7 +52,11 @@ pub fn build_plans(order: &PlanOrder, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>
         capabilities.dedup();
     }
     if capabilities.is_empty() {
-        return Err(Error::Usage("no GPU here to build for: name compute capabilities with --arch".into()));
+        return Err(Error::Usage(
+            "no GPU here to build for: say for which with --arch, such as 8.6 (GeForce RTX 30), 8.9 (RTX 40), \
+             12.0 (RTX 50)"
+                .into(),
+        ));
     }
     capabilities.iter().try_for_each(|one| one.check()).map_err(engine::Error::from)?;
     let toolkit = Toolkit::load(order.tensorrt_lib.as_deref()).map_err(engine::Error::from)?;
@@ -78,7 +82,9 @@ fn validate(prepared: &Prepared, here: &[Arc<Device>], say: &dyn Fn(&str)) -> Re
     let path = prepared.path.display();
     let mut fitting = here.iter().filter(|device| capability(device) == wanted).peekable();
     if fitting.peek().is_none() {
-        say(&format!("{path}: built; not validated, for want of a GPU of compute capability {wanted}"));
+        say(&format!(
+            "{path}: ready; not compared with the CPU engine yet, for want of a GPU of compute capability {wanted}"
+        ));
     }
     for device in fitting {
         let found = prepared.validate(device)?;

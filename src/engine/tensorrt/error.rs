@@ -14,12 +14,16 @@ pub enum Error {
     NotBuilt,
     /// No library in any of the places.
     #[error(
-        "{product}: no library found; looked in {}; name it with --tensorrt-lib or {VARIABLE}",
+        "{product} was not found: no {}.so with {}.so beside it in {}; name its folder with --tensorrt-lib or {VARIABLE}",
+        names.0,
+        names.1,
         list(places)
     )]
     NoLibrary {
         /// What was looked for.
         product: &'static str,
+        /// Names of the library and its parser, before `.so`.
+        names: (&'static str, &'static str),
         /// Every file or folder that was looked at.
         places: Vec<PathBuf>,
     },

@@ -74,7 +74,7 @@ fn find_in(places: &[PathBuf]) -> Result<Libraries, Error> {
         let library = if place.is_file() { place.clone() } else { library_in(folder, STEMS.0)? };
         Some(Libraries { library, parser: library_in(folder, STEMS.1)? })
     });
-    found.ok_or_else(|| Error::NoLibrary { product: PRODUCT, places: places.to_vec() })
+    found.ok_or_else(|| Error::NoLibrary { product: PRODUCT, names: STEMS, places: places.to_vec() })
 }
 
 /// `STEM.so`, or the highest `STEM.so.NUMBERS`.
@@ -110,7 +110,7 @@ fn usual_places() -> Vec<PathBuf> {
         places.push(folder.into());
     }
     places.extend(python_folders());
-    places.retain(|place| place.is_absolute());
+    places.retain(|place| place.is_absolute() && place.is_dir());
     places
 }
 

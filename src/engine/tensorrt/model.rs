@@ -1,6 +1,6 @@
 //! A plan with what its lanes need to know: shapes, the GPU, the cache of kernels that were compiled for it.
 
-use super::toolkit::{failed, forget};
+use super::toolkit::{self, failed};
 use super::{Error, PlanKey, plan_file, prepare};
 use crate::engine;
 use crate::gpu::Device;
@@ -104,7 +104,7 @@ impl Model {
         if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache)) {
             if cache.deserialize(&bytes).is_err() {
                 cache.reset().map_err(failed("IRuntimeCache::reset"))?;
-                forget();
+                toolkit::forget();
             }
         }
         let cache = Arc::new(cache);
