@@ -19,6 +19,7 @@ use super::survey::survey;
 use crate::layout::{LayoutChoice, Names, marked_name};
 use crate::media::Source;
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -219,19 +220,24 @@ impl SetUp {
 
     /// Readies the networks before the first lane, and says what is to be said of the engines.
     fn ready(&self, files: &[(FileWork, Vec<usize>)], observer: &dyn Observer) -> Result<(), Error> {
-        let say = |text: &str| observer.event(Event::Note { text });
+        // GPUs and files of a kind have the same to say.
+        let said = RefCell::new(BTreeSet::new());
+        let say = |text: &str| {
+            if said.borrow_mut().insert(text.to_owned()) {
+                observer.event(Event::Note { text });
+            }
+        };
         let notes = self.devices.iter().filter_map(|found| match found {
             Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
             _ => None,
         });
-        // GPUs of a kind have the same to say.
-        notes.collect::<BTreeSet<_>>().into_iter().for_each(say);
+        notes.for_each(&say);
         for plan in files.iter().map(|(work, _)| work.plan()) {
             let MattePlan::Network { model, detail } = &plan.matte else { continue };
             let eyes = plan.layout.packing.eyes(plan.video.size);
             let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
             for found in &self.devices {
-                found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
+                found.ready(&weights, &stage, eyes.len(), &say)?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Which device a run works on, and what its lanes share there.
 #![forbid(unsafe_code)]
 
-use super::engines::{EngineChoice, EngineSettings, GpuEngine, capability, choose};
+use super::engines::{EngineChoice, EngineSettings, GpuEngine, capability, choose, one_for_all};
 use super::error::Error;
 use super::input::software_decoder;
 use super::plan::MattePlan;
@@ -35,13 +35,15 @@ pub struct Gpu {
     pub device: Arc<Device>,
     /// Its name, as the driver says.
     pub name: String,
-    /// What runs the network.
+    /// What runs networks.
     pub engine: GpuEngine,
     /// What is to be said of that choice.
     pub engine_note: Option<String>,
     nvdec: Result<Arc<Library>, gpu::nvdec::Error>,
     models: Mutex<HashMap<ModelKey, Arc<Model>>>,
     pub(super) prepared: Mutex<HashMap<ModelKey, Arc<Prepared>>>,
+    /// Whether TensorRT was found good at a network before.
+    pub(super) validated: Mutex<HashMap<ModelKey, bool>>,
 }
 
 /// The outcome of looking for a device.
@@ -61,10 +63,11 @@ impl Found {
         let mut devices = Self::devices(choice, engine.choice)?;
         for found in &mut devices {
             if let Self::Gpu(gpu) = found {
-                let chosen = choose(engine, &gpu.name, capability(&gpu.device));
+                let chosen = choose(engine, capability(&gpu.device));
                 (gpu.engine, gpu.engine_note) = chosen.map_err(crate::engine::Error::from)?;
             }
         }
+        one_for_all(&mut devices);
         Ok(devices)
     }
 
@@ -104,8 +107,8 @@ impl Found {
         let device = Device::open(ordinal)?;
         let name = device.name()?;
         let (engine, engine_note, nvdec) = (GpuEngine::Native, None, Library::load());
-        let (models, prepared) = Default::default();
-        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, engine_note, nvdec, models, prepared })))
+        let (models, prepared, validated) = Default::default();
+        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, engine_note, nvdec, models, prepared, validated })))
     }
 
     /// Where the network works, for people.
@@ -113,14 +116,6 @@ impl Found {
         match self {
             Self::Gpu(gpu) => format!("on {}", gpu.name),
             Self::Cpu(_) => "on the CPU".to_owned(),
-        }
-    }
-
-    /// The engine that runs the network.
-    pub fn engine(&self) -> &'static str {
-        match self {
-            Self::Gpu(gpu) => gpu.engine.name(),
-            Self::Cpu(_) => "CPU",
         }
     }
 

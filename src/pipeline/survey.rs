@@ -4,7 +4,7 @@
 use super::device::Found;
 use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
-use super::matting::{Models, key_report, network_report};
+use super::matting::{Models, key_report, network_report, stage};
 use super::part::Part;
 use super::plan::segments::{Cut, Segment, cut, whole};
 use super::plan::{Coding, FilePlan, MattePlan};
@@ -94,7 +94,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     check_touch(settings, found, &matte)?;
     notes.extend(edge_note(&layout, found, &matte));
     let shape = (&layout, video.is_mapped_to_sdr());
-    let named = named_settings(settings, (found, models), &matte, coding, shape)?;
+    let named = named_settings(settings, (found, models), (&matte, &eyes), coding, shape)?;
     let identity = Identity::new(source, named, &segments);
     // Segments have neither sound nor projection: those that are finished are good for whatever becomes of it.
     let mut described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
@@ -231,7 +231,7 @@ fn matte(
 fn named_settings(
     settings: &Settings,
     (found, models): (&Found, &Models),
-    matte: &MattePlan,
+    (matte, eyes): (&MattePlan, &[Rect]),
     coding: Coding,
     (layout, mapped): (&Layout, bool),
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -264,8 +264,9 @@ fn named_settings(
             let (_, weights) = models.get(model)?;
             enter("matte", format!("rvm {} {}", weights.variant().name(), weights.hash()));
             enter("detail", format!("{detail:?}"));
-            // The two engines agree closely, not bit for bit.
-            enter("engine", found.engine().to_owned());
+            // Engines agree closely, not bit for bit.
+            let stage = stage(model, *detail, eyes)?;
+            enter("engine", found.engine_for(&weights, &stage, eyes.len()).to_owned());
         }
         MattePlan::Key(KeyParameters { colour, inner, outer, spill }) => {
             enter("matte", format!("chroma key {colour} {inner} {outer} {spill}"));

@@ -1,7 +1,8 @@
 //! A plan with what its lanes need to know: shapes, the GPU, the cache of kernels that were compiled for it.
 
-use super::toolkit::failed;
-use super::{Error, PlanKey, plan_file};
+use super::toolkit::{self, failed};
+use super::{Error, PlanKey, plan_file, prepare};
+use crate::engine;
 use crate::gpu::Device;
 use crate::rvm::StageSize;
 use crate::rvm::graph::Graph;
@@ -39,11 +40,17 @@ impl Model {
     ///
     /// # Errors
     /// When it is no such plan, or cannot be read.
-    pub fn read(device: &Arc<Device>, path: &Path, key: PlanKey, graph: &Graph) -> Result<Self, Error> {
+    pub fn read(
+        device: &Arc<Device>,
+        path: &Path,
+        key: PlanKey,
+        graph: &Graph,
+    ) -> Result<Self, engine::Error> {
         let plan = plan_file::read_for(path, &key)?;
         let states = graph.ports.state_in.map(|id| graph.shape(id));
         let has_slope = graph.ports.a.is_some();
-        let cache = path.with_extension("cache");
+        // The library takes back what it compiled for the very same model of GPU only.
+        let cache = prepare::beside(path, &device.name()?, "cache");
         Ok(Self { device: Arc::clone(device), key, plan, states, has_slope, cache })
     }
 
@@ -97,6 +104,7 @@ impl Model {
         if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache)) {
             if cache.deserialize(&bytes).is_err() {
                 cache.reset().map_err(failed("IRuntimeCache::reset"))?;
+                toolkit::forget();
             }
         }
         let cache = Arc::new(cache);
