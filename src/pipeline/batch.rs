@@ -227,11 +227,11 @@ impl SetUp {
                 observer.event(Event::Note { text });
             }
         };
-        let notes = self.devices.iter().filter_map(|found| match found {
-            Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
-            _ => None,
+        let notes = self.devices.iter().flat_map(|found| match found {
+            Found::Gpu(gpu) if self.needs_network(files) => &gpu.notes[..],
+            _ => &[],
         });
-        notes.for_each(&say);
+        notes.for_each(|note| say(note));
         for plan in files.iter().map(|(work, _)| work.plan()) {
             let MattePlan::Network { model, detail } = &plan.matte else { continue };
             let eyes = plan.layout.packing.eyes(plan.video.size);

@@ -37,8 +37,8 @@ pub struct Gpu {
     pub name: String,
     /// What runs networks.
     pub engine: GpuEngine,
-    /// What is to be said of that choice.
-    pub engine_note: Option<String>,
+    /// What is to be said of that choice, and of GPUs that are left out.
+    pub notes: Vec<String>,
     nvdec: Result<Arc<Library>, gpu::nvdec::Error>,
     models: Mutex<HashMap<ModelKey, Arc<Model>>>,
     pub(super) prepared: Mutex<HashMap<ModelKey, Arc<Prepared>>>,
@@ -64,7 +64,9 @@ impl Found {
         for found in &mut devices {
             if let Self::Gpu(gpu) = found {
                 let chosen = choose(engine, capability(&gpu.device));
-                (gpu.engine, gpu.engine_note) = chosen.map_err(crate::engine::Error::from)?;
+                let (engine, note) = chosen.map_err(crate::engine::Error::from)?;
+                gpu.engine = engine;
+                gpu.notes.extend(note);
             }
         }
         one_for_all(&mut devices);
@@ -87,28 +89,39 @@ impl Found {
                         .map_err(|source| Error::Device { name: format!("cuda:{ordinal}"), source })
                 })
                 .collect(),
-            DeviceChoice::Auto => {
-                let opened: Vec<_> = match Device::count() {
-                    Ok(count) => (0..count.max(1)).map(Self::open).collect(),
-                    Err(error) => vec![Err(error)],
-                };
-                let (working, failed): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
-                if working.is_empty() {
-                    let why = failed.into_iter().find_map(Result::err);
-                    let why = why.map_or("no GPU".to_owned(), |error| super::chain(&error));
-                    return Ok(vec![Self::Cpu(why)]);
-                }
-                Ok(working.into_iter().flatten().collect())
+            DeviceChoice::Auto => Ok(Self::every_gpu()),
+        }
+    }
+
+    /// All GPUs that work; where there is none, the CPU with the reason.
+    fn every_gpu() -> Vec<Self> {
+        let opened: Vec<_> = match Device::count() {
+            Ok(count) => (0..count.max(1)).map(Self::open).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        let mut working = Vec::new();
+        let mut left_out = Vec::new();
+        for (ordinal, opened) in opened.into_iter().enumerate() {
+            match opened {
+                Ok(found) => working.push(found),
+                Err(error) => left_out.push((ordinal, super::chain(&error))),
             }
         }
+        if let Some(Self::Gpu(first)) = working.first_mut() {
+            let told = |(ordinal, why)| format!("cuda:{ordinal} is left out: {why}");
+            first.notes.extend(left_out.into_iter().map(told));
+            return working;
+        }
+        let why = left_out.into_iter().map(|(_, why)| why).next();
+        vec![Self::Cpu(why.unwrap_or_else(|| "no GPU".to_owned()))]
     }
 
     fn open(ordinal: usize) -> Result<Self, gpu::Error> {
         let device = Device::open(ordinal)?;
         let name = device.name()?;
-        let (engine, engine_note, nvdec) = (GpuEngine::Native, None, Library::load());
+        let (engine, notes, nvdec) = (GpuEngine::Native, Vec::new(), Library::load());
         let (models, prepared, validated) = Default::default();
-        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, engine_note, nvdec, models, prepared, validated })))
+        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, notes, nvdec, models, prepared, validated })))
     }
 
     /// Where the network works, for people.

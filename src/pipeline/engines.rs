@@ -126,7 +126,7 @@ pub(super) fn one_for_all(devices: &mut [Found]) {
         if matches!(gpu.engine, GpuEngine::TensorRt { always: false, .. }) {
             gpu.engine = GpuEngine::Native;
             let why = "the GPUs here are of different kinds; the native engine is used on all of them";
-            gpu.engine_note = Some(why.to_owned());
+            gpu.notes.push(why.to_owned());
         }
     }
 }
