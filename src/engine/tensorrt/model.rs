@@ -101,11 +101,11 @@ impl Model {
         let cache = config.create_runtime_cache().map_err(failed("createRuntimeCache"))?;
         // A cache of another GPU, driver or version is refused; then kernels are compiled anew.
         let known = std::fs::metadata(&self.cache).is_ok_and(|file| file.len() <= MAX_CACHE_BYTES);
-        if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache)) {
-            if cache.deserialize(&bytes).is_err() {
-                cache.reset().map_err(failed("IRuntimeCache::reset"))?;
-                toolkit::forget();
-            }
+        if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache))
+            && cache.deserialize(&bytes).is_err()
+        {
+            cache.reset().map_err(failed("IRuntimeCache::reset"))?;
+            toolkit::forget();
         }
         let cache = Arc::new(cache);
         config.set_runtime_cache(Arc::clone(&cache)).map_err(failed("setRuntimeCache"))?;
