@@ -113,7 +113,10 @@ fn lines(event: Event<'_>) -> Vec<String> {
         }
         Event::Failed { report } => {
             let error = report.error.as_deref().unwrap_or("unknown error");
-            vec![format!("  failed: {error}")]
+            let input = report.input.display().to_string();
+            // Most errors begin with the file that they are about.
+            let about = if error.contains(&input) { String::new() } else { format!("{input}: ") };
+            vec![format!("  failed: {about}{error}")]
         }
         Event::Memory { report } => vec![report.sentence()],
         Event::Note { text } => vec![text.to_owned()],

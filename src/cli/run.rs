@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::args::{AudioArg, BenchArgs, MatteArg, QualityArg, RunArgs};
-use super::{interrupt, progress};
+use super::{interrupt, progress, tell};
 use crate::kernels::key::KeyColour;
 use crate::lane::Touch;
 use crate::layout::LayoutChoice;
@@ -13,6 +13,7 @@ use crate::pipeline::{
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
 use anyhow::Context;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -27,15 +28,17 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     }
     rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global().context("thread pool")?;
     interrupt::install().context("signal handler")?;
+    // Before hours of work rather than after them.
+    let pending = args.report.as_deref().map(begin_report).transpose()?;
     let observer = progress::observer(args.progress);
     let report = run_batch(&jobs, &settings, observer.as_ref(), &interrupt::STOP)?;
     drop(observer);
-    if let Some(path) = &args.report {
-        write_report(path, &report)?;
+    if let (Some(path), Some(pending)) = (&args.report, pending) {
+        write_report(path, pending, &report)?;
     }
     if jobs.len() > 1 {
         let done = report.files.iter().filter(|file| file.exit_code == 0).count();
-        eprintln!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds);
+        tell(&format!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds));
     }
     Ok(report.exit_code)
 }
@@ -134,9 +137,16 @@ fn threads(asked: Option<u16>) -> usize {
     asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
-fn write_report(path: &Path, report: &RunReport) -> Result<(), Error> {
+fn begin_report(path: &Path) -> Result<(PendingFile, File), Error> {
+    PendingFile::create(path).map_err(|source| Error::Output { path: path.to_path_buf(), source })
+}
+
+fn write_report(
+    path: &Path,
+    (pending, mut file): (PendingFile, File),
+    report: &RunReport,
+) -> Result<(), Error> {
     let failed = |source| Error::Output { path: path.to_path_buf(), source };
-    let (pending, mut file) = PendingFile::create(path).map_err(failed)?;
     let mut text = serde_json::to_vec_pretty(report).map_err(|e| failed(e.into()))?;
     text.push(b'\n');
     file.write_all(&text).map_err(failed)?;

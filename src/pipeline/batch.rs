@@ -12,15 +12,17 @@ use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, MattePlan};
 use super::progress::{Event, Observer};
 use super::report::{FileReport, MemoryReport, RunReport};
-use super::schedule::{FileWork, Run, run};
+use super::schedule::{FileWork, Run, run, thread_lost};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
 use crate::layout::{LayoutChoice, Names, marked_name};
 use crate::media::Source;
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -189,7 +191,12 @@ impl SetUp {
 
     /// Looks at all files, several at once; results in their order.
     pub(super) fn survey_all(&self, jobs: &[Job], settings: &Settings) -> Vec<Result<FilePlan, Error>> {
-        jobs.par_iter().map(|job| survey(job, settings, &self.devices[0], &self.models)).collect()
+        let guarded = |job: &Job| {
+            let surveyed = || survey(job, settings, &self.devices[0], &self.models);
+            // A panic over one file is no reason to leave the others.
+            catch_unwind(AssertUnwindSafe(surveyed)).unwrap_or_else(|_| Err(thread_lost(&job.input)))
+        };
+        jobs.par_iter().map(guarded).collect()
     }
 
     /// The lanes for what is to be done.
@@ -213,20 +220,25 @@ impl SetUp {
 
     /// Readies the networks before the first lane, and says what is to be said of the engines.
     fn ready(&self, files: &[(FileWork, Vec<usize>)], observer: &dyn Observer) -> Result<(), Error> {
-        let say = |text: &str| observer.event(Event::Note { text });
-        let notes = self.devices.iter().filter_map(|found| match found {
-            Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
-            _ => None,
+        // GPUs and files of a kind have the same to say.
+        let said = RefCell::new(BTreeSet::new());
+        let say = |text: &str| {
+            if said.borrow_mut().insert(text.to_owned()) {
+                observer.event(Event::Note { text });
+            }
+        };
+        let notes = self.devices.iter().flat_map(|found| match found {
+            Found::Gpu(gpu) if self.needs_network(files) => &gpu.notes[..],
+            _ => &[],
         });
-        // GPUs of a kind have the same to say.
-        notes.collect::<BTreeSet<_>>().into_iter().for_each(say);
+        notes.for_each(|note| say(note));
         for plan in files.iter().map(|(work, _)| work.plan()) {
             let MattePlan::Network { model, detail } = &plan.matte else { continue };
             let eyes = plan.layout.packing.eyes(plan.video.size);
             let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
             let (stage, _) = shown(&stage, plan.layout.projection.edge());
             for found in &self.devices {
-                found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
+                found.ready(&weights, &stage, eyes.len(), &say)?;
             }
         }
         Ok(())

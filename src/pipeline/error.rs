@@ -300,7 +300,7 @@ fn tensorrt_fault(error: &tensorrt::Error) -> Fault {
         | Error::Damaged { .. }
         | Error::OtherPlan { .. } => Fault::SetUp,
         Error::Io { .. } => Fault::Output,
-        Error::NotServed { .. } | Error::Call { .. } | Error::Differs { .. } | Error::NotValidated => {
+        Error::NotServed { .. } | Error::Call { .. } | Error::Differs { .. } | Error::NotValidated { .. } => {
             Fault::Device
         }
     }

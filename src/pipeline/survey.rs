@@ -4,7 +4,7 @@
 use super::device::Found;
 use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
-use super::matting::{Models, key_report, network_report};
+use super::matting::{Models, key_report, network_report, shown, stage};
 use super::part::Part;
 use super::plan::segments::{Cut, Segment, cut, whole};
 use super::plan::{Coding, FilePlan, MattePlan};
@@ -92,7 +92,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
     check_touch(settings, &matte)?;
     let shape = (&layout, video.is_mapped_to_sdr());
-    let named = named_settings(settings, (found, models), &matte, coding, shape)?;
+    let named = named_settings(settings, (found, models), (&matte, &eyes), coding, shape)?;
     let identity = Identity::new(source, named, &segments);
     // Segments have neither sound nor projection: those that are finished are good for whatever becomes of it.
     let mut described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
@@ -211,7 +211,7 @@ fn matte(
 fn named_settings(
     settings: &Settings,
     (found, models): (&Found, &Models),
-    matte: &MattePlan,
+    (matte, eyes): (&MattePlan, &[Rect]),
     coding: Coding,
     (layout, mapped): (&Layout, bool),
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -244,8 +244,9 @@ fn named_settings(
             let (_, weights) = models.get(model)?;
             enter("matte", format!("rvm {} {}", weights.variant().name(), weights.hash()));
             enter("detail", format!("{detail:?}"));
-            // The two engines agree closely, not bit for bit.
-            enter("engine", found.engine().to_owned());
+            // Engines agree closely, not bit for bit.
+            let (stage, _) = shown(&stage(model, *detail, eyes)?, layout.projection.edge());
+            enter("engine", found.engine_for(&weights, &stage, eyes.len()).to_owned());
             if let Found::Gpu(_) = found {
                 // Earlier versions did these on the CPU only: what they made on a GPU is other work.
                 enter("gpu lane", "sides, cuts and controls".to_owned());

@@ -102,7 +102,9 @@ pub(super) fn end_ms(video: &VideoTrack, last_ms: i64, frames: u64) -> i64 {
     let length = video
         .frame_rate
         .filter(|r| r.num() > 0)
-        .map(|r| (1000 * r.den() + r.num() / 2) / r.num())
+        .map(|r| 1000.0 * r.den() as f64 / r.num() as f64)
+        // A rate from a damaged header may be anything.
+        .map(|ms| ms.round().clamp(1.0, 60_000.0) as i64)
         // No rate: the mean distance of the frames.
         .unwrap_or_else(|| last_ms / (frames as i64 - 1).max(1));
     last_ms + length.max(1)
@@ -120,10 +122,9 @@ pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
             light: video.light.filter(|_| video.colour.is_hdr()),
             packing,
             projection: projection(plan),
-            frame_duration_ns: video
-                .frame_rate
-                .filter(|rate| rate.num() > 0)
-                .and_then(|rate| u64::try_from(1_000_000_000 * rate.den() / rate.num()).ok()),
+            frame_duration_ns: video.frame_rate.filter(|rate| rate.num() > 0).and_then(|rate| {
+                u64::try_from(1_000_000_000 * i128::from(rate.den()) / i128::from(rate.num())).ok()
+            }),
             alpha: true,
         },
         expected_key_frames: key_frames,

@@ -16,8 +16,9 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// The encoder for a file that is matted on a GPU or not. `auto` takes our own where speed is asked for: it
-    /// needs about a tenth of the CPU's time and half as many bytes more (docs/encoder.md).
+    /// The encoder for a file that is matted on a GPU or not. `auto` takes our own where speed is asked for: eight
+    /// times as many 8K frames a second on one H100 with 16 cores, for a picture that is 0.3 to 1.8 dB behind at the
+    /// same size (docs/native-encoder.md).
     ///
     /// # Errors
     /// [`Error::Usage`] when our own was asked for and the file is not matted on a GPU.

@@ -1,6 +1,7 @@
 //! One file while it is at work: its folder, how far it is, what went wrong, and at last its report.
 #![forbid(unsafe_code)]
 
+use crate::lane;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
@@ -12,6 +13,7 @@ use crate::pipeline::store::{self, Store};
 use crate::pipeline::timeline::shift_note;
 use crate::sound::TrackPlan;
 use crate::telemetry::LaneClocks;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,6 +36,11 @@ pub(in super::super) struct FileWork {
     notes: Mutex<Vec<String>>,
     error: Mutex<Option<Error>>,
     started: OnceLock<Instant>,
+}
+
+/// The error of a thread of this program that has panicked over `input`; the panic itself was told on standard error.
+pub(in super::super) fn thread_lost(input: &Path) -> Error {
+    Error::Lane { path: input.to_path_buf(), source: lane::Error::ThreadLost }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -186,7 +193,11 @@ impl FileWork {
 
     /// Keeps an error, should the file fail with it.
     pub(super) fn keep(&self, error: Error) {
-        *locked(&self.error) = Some(error);
+        let mut kept = locked(&self.error);
+        // What is stopped because the file has failed is not why it has.
+        if kept.is_none() || !matches!(error, Error::Interrupted) {
+            *kept = Some(error);
+        }
     }
 
     /// Joins the segments, or says what has `failed`, and reports.
@@ -198,7 +209,9 @@ impl FileWork {
         observer: &dyn Observer,
     ) -> FileReport {
         let error = locked(&self.error).take().filter(|_| failed);
-        let ended = error.map_or_else(|| self.join(settings), Err);
+        // Without this a panic would end the whole run, and say nothing of the other files.
+        let joined = || catch_unwind(AssertUnwindSafe(|| self.join(settings)));
+        let ended = error.map_or_else(|| joined().unwrap_or_else(|_| Err(self.thread_lost())), Err);
         let mut report = self.report(found);
         match ended {
             Ok(joined) => {
@@ -216,6 +229,11 @@ impl FileWork {
             }
         }
         report
+    }
+
+    /// The error of a thread of this program that has panicked.
+    pub(super) fn thread_lost(&self) -> Error {
+        thread_lost(&self.plan.job.input)
     }
 
     /// Completes the report of a file that ended early. Nothing finished: nothing is left behind.

@@ -3,18 +3,17 @@
 
 use super::board::{Board, Consequence, Outcome, Task};
 use super::file::FileWork;
-use crate::lane;
 use crate::pipeline::device::Found;
-use crate::pipeline::error::{Error, Fault, chain};
+use crate::pipeline::error::{Fault, chain};
 use crate::pipeline::matting::Models;
 use crate::pipeline::plan::lanes::Lanes;
-use crate::pipeline::progress::Observer;
+use crate::pipeline::progress::{Event, Observer};
 use crate::pipeline::report::FileReport;
 use crate::pipeline::segment::{Order, Worker};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::stop::Stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -39,11 +38,12 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
     let counts = run.files.iter().map(|file| file.plan.segments.len());
     let board = Board::new(waiting.into_iter().zip(counts).collect(), run.settings.retries);
     let reports: Mutex<Vec<Option<FileReport>>> = Mutex::new(run.files.iter().map(|_| None).collect());
+    let at_work = AtomicUsize::new(run.lanes.count());
     std::thread::scope(|scope| {
         for (found, &lanes) in run.devices.iter().zip(&run.lanes.per_device) {
             for _ in 0..lanes {
                 let named = std::thread::Builder::new().name("vrpipe-lane".to_owned());
-                let started = named.spawn_scoped(scope, || lane(run, &board, found, &reports));
+                let started = named.spawn_scoped(scope, || lane(run, &board, found, &reports, &at_work));
                 started.expect("the system has room for a thread");
             }
         }
@@ -53,11 +53,21 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
     reports.into_iter().zip(run.files).map(|(report, file)| report.unwrap_or_else(|| stopped(file))).collect()
 }
 
-fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<FileReport>>>) {
+fn lane(
+    run: &Run<'_>,
+    board: &Board,
+    found: &Found,
+    reports: &Mutex<Vec<Option<FileReport>>>,
+    at_work: &AtomicUsize,
+) {
     let mut worker = Worker { found, settings: run.settings, models: run.models, kit: None };
     while let Some(task) = board.take(|| run.stop.is_draining()) {
         match task {
-            Task::Segment { file, segment } => do_segment(run, board, &mut worker, file, segment),
+            Task::Segment { file, segment } => {
+                if do_segment(run, board, &mut worker, (file, segment), at_work) == Lane::Ended {
+                    return;
+                }
+            }
             Task::End { file, failed } => {
                 let report = run.files[file].end(failed, found, run.settings, run.observer);
                 reports.lock().unwrap_or_else(PoisonError::into_inner)[file] = Some(report);
@@ -66,7 +76,20 @@ fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<
     }
 }
 
-fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize, segment: usize) {
+/// Whether a lane takes more work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lane {
+    GoesOn,
+    Ended,
+}
+
+fn do_segment(
+    run: &Run<'_>,
+    board: &Board,
+    worker: &mut Worker<'_>,
+    (file, segment): (usize, usize),
+    at_work: &AtomicUsize,
+) -> Lane {
     let work = &run.files[file];
     work.start(run.count, worker.found, run.observer);
     let (written, begun) = (AtomicU64::new(0), Instant::now());
@@ -88,18 +111,25 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
             },
         };
         // Without this a panic would leave the others waiting for a segment that never comes back.
-        catch_unwind(AssertUnwindSafe(|| worker.run(&order))).unwrap_or_else(|_| {
-            let path = work.plan.job.input.clone();
-            Err(Error::Lane { path, source: lane::Error::ThreadLost })
-        })
+        catch_unwind(AssertUnwindSafe(|| worker.run(&order))).unwrap_or_else(|_| Err(work.thread_lost()))
     });
     work.lane_time(begun.elapsed());
     let Err(error) = result else {
         board.give(file, segment, Outcome::Done);
-        return;
+        return Lane::GoesOn;
     };
     worker.kit = None;
     work.frames_lost(written.into_inner());
+    // A GPU that is lost, or full, fails faster than others work: its lanes would use up all attempts. The last lane
+    // stays, so that the run ends with the error.
+    if let Some(why) = worker.found.unfit(&error)
+        && at_work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n > 1).then(|| n - 1)).is_ok()
+    {
+        board.give(file, segment, Outcome::Stopped);
+        let (place, error) = (worker.found.place(), chain(&error));
+        run.observer.event(Event::Note { text: &format!("a lane {place} is given up, {why}: {error}") });
+        return Lane::Ended;
+    }
     let outcome = match error.fault() {
         Fault::Interrupted => Outcome::Stopped,
         // Trying again would not help: no room, not installed, asked for wrongly.
@@ -112,4 +142,5 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
     if let Consequence::Again(attempt) = board.give(file, segment, outcome) {
         work.again(segment, attempt, &reason, run.observer);
     }
+    Lane::GoesOn
 }
