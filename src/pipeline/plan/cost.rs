@@ -3,6 +3,7 @@
 
 use super::FilePlan;
 use super::lanes::Lanes;
+use crate::pipeline::outputs::OutputKind;
 use crate::vp9::Quality;
 
 /// The expected cost of a file.
@@ -28,6 +29,12 @@ fn per_pixel(quality: Quality) -> (f64, f64) {
 /// 512x512 (README); resnet50 takes five times as long.
 const NETWORK_NANOSECONDS: f64 = 2400.0;
 
+/// What one opaque stream takes of the time of two.
+const STREAM_SHARE: f64 = 0.6;
+/// CPU nanoseconds and bytes for a pixel of a PNG file.
+const PNG_NANOSECONDS: f64 = 15.0;
+const PNG_BYTES: f64 = 0.7;
+
 impl Cost {
     /// The cost of a file at a quality; nothing where the file does not tell its length.
     pub fn of(plan: &FilePlan, quality: Quality, on_gpu: bool) -> Self {
@@ -36,6 +43,15 @@ impl Cost {
         let eyes = plan.layout.packing.eyes(plan.video.size).len();
         let seen = plan.matte_report.stage.filter(|_| !on_gpu).map_or(0, |stage| stage.area() * eyes);
         let (nanoseconds, bytes) = per_pixel(quality);
+        let outputs = plan.outputs.iter().map(|output| {
+            let share = output.size.area() as f64 / plan.video.size.area().max(1) as f64;
+            match output.target.kind {
+                OutputKind::Alpha => (nanoseconds, bytes),
+                OutputKind::Png => (PNG_NANOSECONDS, PNG_BYTES),
+                _ => (share * STREAM_SHARE * nanoseconds, share * bytes),
+            }
+        });
+        let (nanoseconds, bytes) = outputs.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let nanoseconds = pixels * nanoseconds + frames * seen as f64 * NETWORK_NANOSECONDS;
         Self { cpu_seconds: nanoseconds * 1e-9, output_bytes: (pixels * bytes) as u64 }
     }

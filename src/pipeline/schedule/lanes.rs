@@ -7,6 +7,7 @@ use crate::lane;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Error, Fault, chain};
 use crate::pipeline::matting::Models;
+use crate::pipeline::outputs::Looks;
 use crate::pipeline::plan::lanes::Lanes;
 use crate::pipeline::progress::Observer;
 use crate::pipeline::report::FileReport;
@@ -25,6 +26,7 @@ pub(in super::super) struct Run<'a> {
     pub(in super::super) lanes: &'a Lanes,
     pub(in super::super) settings: &'a Settings,
     pub(in super::super) models: &'a Models,
+    pub(in super::super) looks: &'a Looks,
     pub(in super::super) observer: &'a dyn Observer,
     pub(in super::super) stop: &'a Stop,
     /// Files in the order that they are to be done in.
@@ -54,7 +56,8 @@ pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<File
 }
 
 fn lane(run: &Run<'_>, board: &Board, found: &Found, reports: &Mutex<Vec<Option<FileReport>>>) {
-    let mut worker = Worker { found, settings: run.settings, models: run.models, kit: None };
+    let mut worker =
+        Worker { found, settings: run.settings, models: run.models, looks: run.looks, kit: None };
     while let Some(task) = board.take(|| run.stop.is_draining()) {
         match task {
             Task::Segment { file, segment } => do_segment(run, board, &mut worker, file, segment),
@@ -70,12 +73,12 @@ fn do_segment(run: &Run<'_>, board: &Board, worker: &mut Worker<'_>, file: usize
     let work = &run.files[file];
     work.start(run.count, worker.found, run.observer);
     let (written, begun) = (AtomicU64::new(0), Instant::now());
-    let result = work.store().and_then(|store| {
+    let result = work.stores().and_then(|stores| {
         let order = Order {
             plan: &work.plan,
             segment: &work.plan.segments[segment],
-            store: &store,
-            threads: run.lanes.encoder_threads(board.left()),
+            stores: &stores,
+            threads: run.lanes.threads_for(board.left(), work.plan.encoders()),
             clocks: &work.clocks,
             cancel: run.stop.now(),
             written: &|| {
