@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// A decoded picture. What it leaves transparent is black.
 #[derive(Clone, Debug)]
-pub struct Picture(RgbImage);
+pub struct Picture(pub(super) RgbImage);
 
 impl Picture {
     /// Reads PNG, JPEG or WebP, by what the file holds and not by its name, turned as it says.

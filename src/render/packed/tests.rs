@@ -96,8 +96,6 @@ fn mattes_lie_where_the_table_of_the_format_says() {
                     let want = placed(eye, at_x - 0.5, at_y - 0.5);
                     worst = worst.max((red - want).abs());
                     seen += 1;
-                } else if from_middle > 103.0 {
-                    assert_eq!(red, 0.0, "eye {eye}: {x} {y}");
                 }
             }
         }
@@ -269,7 +267,7 @@ proptest! {
         height in 33usize..90, squares in prop::collection::vec((0usize..200, 0usize..90, 1usize..40), 4),
         fisheye: bool,
     ) {
-        let (height, size) = (2 * height, Size::new(4 * height, 2 * height));
+        let size = Size::new(4 * height, 2 * height);
         let projection = if fisheye { FISHEYE } else { Projection::HALF };
         let packer = packer(Packing::SideBySide, &projection, size);
         let renderer = Renderer::Packed(Arc::clone(&packer));
