@@ -49,11 +49,6 @@ impl Geometry {
         frame: Size,
         fov_degrees: Option<u16>,
     ) -> Result<Self, Error> {
-        let view = match projection {
-            Projection::Equirect(bounds) => View::Equirect(*bounds),
-            Projection::Fisheye { fov_degrees } => View::Fisheye { fov_degrees: *fov_degrees },
-            other => return Err(Error::NotProjected { projection: other.clone() }),
-        };
         let fov_degrees = fov_degrees.unwrap_or(Self::fov_of(projection));
         // Of eyes that differ by an odd column or row, what both have.
         let size = packing.eye(frame);
@@ -62,6 +57,11 @@ impl Geometry {
             (Packing::SideBySide | Packing::TopBottom, &[left, right]) => [left, right],
             (Packing::SideBySideSwapped | Packing::TopBottomSwapped, &[right, left]) => [left, right],
             _ => return Err(Error::NotStereo { packing }),
+        };
+        let view = match projection {
+            Projection::Equirect(bounds) => View::Equirect(*bounds),
+            Projection::Fisheye { fov_degrees } => View::Fisheye { fov_degrees: *fov_degrees },
+            other => return Err(Error::NotProjected { projection: other.clone() }),
         };
         let pixels_per_degree = match view {
             View::Equirect(bounds) => size.height as f64 / bounds.degrees()[1],
