@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Renderer {
     /// The matte as grey.
-    Matte(Grey),
+    Matte(Box<Grey>),
     /// The foreground before something else.
     Backdrop(Arc<Backdrop>),
     /// Two fisheyes with the matte in the corners.

@@ -40,7 +40,7 @@ impl Looks {
         }
         let renderer = match look {
             Look::Alpha | Look::Png => return Ok(None),
-            Look::Matte => Renderer::Matte(Grey::new(Range::Limited)),
+            Look::Matte => Renderer::Matte(Box::new(Grey::new(Range::Limited))),
             Look::Backdrop { scenery, size, eyes, colour } => Renderer::Backdrop(Arc::new(match scenery {
                 Scenery::Colour(rgb) => Backdrop::flat(*size, *rgb, *colour),
                 Scenery::Picture(path) => self.picture(path)?.1.backdrop(*size, eyes, *colour),

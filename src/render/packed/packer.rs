@@ -37,6 +37,29 @@ pub struct Packer {
 struct Mattes {
     plane: Plane<u8>,
     seen: Plane<u8>,
+    /// Of each block of the source, whether all of it is opaque.
+    solid: Plane<u8>,
+}
+
+/// The planes of a frame, by eye.
+struct Views<'a> {
+    luma: [Source<'a>; 2],
+    alpha: [Source<'a>; 2],
+    chroma: [[Source<'a>; 2]; 2],
+    /// Of the eyes in the frame, in 256ths of a pixel.
+    origins: [[i64; 2]; 2],
+}
+
+impl<'a> Views<'a> {
+    fn new(frame: &'a dyn PairSource, geometry: &Geometry) -> Self {
+        let (planes, eyes) = (frame.colour(), geometry.eyes);
+        Self {
+            luma: eyes.map(|eye| Source::full(planes.y, eye)),
+            alpha: eyes.map(|eye| Source::full(frame.alpha(), eye)),
+            chroma: [planes.u, planes.v].map(|plane| eyes.map(|eye| Source::half(plane, eye))),
+            origins: eyes.map(|eye| [eye.x, eye.y].map(|at| i64::from(ONE) * at as i64)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Packer {
@@ -86,6 +109,7 @@ impl Packer {
             plane: Plane::new(size),
             // As of a new frame: nothing is known of it.
             seen: Plane::filled(blocks(size), 1),
+            solid: Plane::new(blocks(expected)),
         });
         self.picture(frame, &mut mattes, out);
         self.corners(&mattes, out);
@@ -97,19 +121,23 @@ impl Packer {
         let visible = frame.activity();
         let width = self.geometry.frame_out().width;
         let columns = mattes.seen.stride;
+        let views = Views::new(frame, &self.geometry);
+        mark_solid(frame.alpha(), visible, &mut mattes.solid);
+        let solid = &mattes.solid;
         let lines = mattes.plane.data.par_chunks_mut(BLOCK * width);
         let seen = mattes.seen.data.par_chunks_mut(columns);
         out.bands().zip(lines).zip(seen).for_each(|((mut band, matte), seen)| {
-            for column in 0..columns {
+            for (column, seen) in seen.iter_mut().enumerate() {
                 let sources = self.sources[band.row * columns + column];
-                let now = sources.is_some_and(|at| visible.is_none_or(|visible| any(visible, at)));
+                let now = sources.filter(|&at| visible.is_none_or(|visible| any(visible, at)));
                 let block = band.block(column);
-                if now {
-                    self.draw(frame, &mut band, &block, matte);
-                } else if band.drawn[column] != 0 || seen[column] != 0 {
+                if let Some(at) = now {
+                    let is_solid = all(solid, at);
+                    self.draw(&views, is_solid, &mut band, &block, matte);
+                } else if band.drawn[column] != 0 || *seen != 0 {
                     self.clear(&mut band, &block, matte);
                 }
-                (band.drawn[column], seen[column]) = (now.into(), now.into());
+                (band.drawn[column], *seen) = (now.is_some().into(), now.is_some().into());
             }
         });
     }
@@ -126,14 +154,11 @@ impl Packer {
         }
     }
 
-    fn draw(&self, frame: &dyn PairSource, band: &mut Band<'_>, block: &Block, matte: &mut [u8]) {
+    /// Draws a block; where all that it comes from is opaque, alpha need not be looked at, and the weighted mean is
+    /// the plain one.
+    fn draw(&self, views: &Views<'_>, is_solid: bool, band: &mut Band<'_>, block: &Block, matte: &mut [u8]) {
         let (side, width) = (self.geometry.side, band.width);
-        let planes = frame.colour();
-        let eyes = self.geometry.eyes;
-        let luma = eyes.map(|eye| Source::full(planes.y, eye));
-        let alpha = eyes.map(|eye| Source::full(frame.alpha(), eye));
-        let chroma = [planes.u, planes.v].map(|plane| eyes.map(|eye| Source::half(plane, eye)));
-        let origins = eyes.map(|eye| [eye.x, eye.y].map(|at| i64::from(ONE) * at as i64));
+        let Views { luma, alpha, chroma, origins } = views;
         for y in block.y.clone() {
             let matte = &mut matte[(y - block.y.start) * width..][..width];
             let line = band.line(y);
@@ -143,6 +168,10 @@ impl Packer {
                 let place = places[x - eye * side];
                 (line[x], matte[x]) = match place.run() {
                     0 => (self.grey.black(), 0),
+                    run if is_solid => {
+                        let (column, row) = placed(place, origins[eye]);
+                        (luma[eye].plain(column, row, run), 255)
+                    }
                     run => {
                         let (column, row) = placed(place, origins[eye]);
                         let seen = alpha[eye].plain(column, row, run);
@@ -164,8 +193,12 @@ impl Packer {
                             let at =
                                 |place: i64, origin: i64| (place + origin).div_euclid(2) - i64::from(ONE) / 4;
                             let (column, row) = (at(column, origins[eye][0]), at(row, origins[eye][1]));
-                            let by_alpha = |x, y| alpha[eye].sum_of_cell(x, y);
-                            sources[eye].weighted(by_alpha, column, row, run)
+                            if is_solid {
+                                sources[eye].plain(column, row, run)
+                            } else {
+                                let by_alpha = |x, y| alpha[eye].sum_of_cell(x, y);
+                                sources[eye].weighted(by_alpha, column, row, run)
+                            }
                         }
                     };
                 }
@@ -229,6 +262,26 @@ fn placed(place: Place, [x, y]: [i64; 2]) -> (i64, i64) {
 /// Whether a block of these is visible.
 fn any(visible: PlaneRef<'_>, [left, right, top, bottom]: [usize; 4]) -> bool {
     (top..=bottom).any(|y| visible.row(y)[left..=right].iter().any(|&seen| seen != 0))
+}
+
+/// Whether all of these blocks are opaque.
+fn all(solid: &Plane<u8>, [left, right, top, bottom]: [usize; 4]) -> bool {
+    (top..=bottom).all(|y| solid.row(y)[left..=right].iter().all(|&solid| solid != 0))
+}
+
+/// Finds the blocks that are all opaque.
+fn mark_solid(alpha: PlaneRef<'_>, visible: Option<PlaneRef<'_>>, solid: &mut Plane<u8>) {
+    let Size { width, height } = alpha.size;
+    solid.data.par_chunks_mut(solid.stride).enumerate().for_each(|(row, solid)| {
+        for (column, solid) in solid.iter_mut().enumerate() {
+            let x = column * BLOCK..((column + 1) * BLOCK).min(width);
+            let mut rows = row * BLOCK..((row + 1) * BLOCK).min(height);
+            let may_be = visible.is_none_or(|visible| visible.row(row)[column] != 0);
+            // Compared as wholes, 16 bytes at once.
+            let opaque = &[255; BLOCK][..x.len()];
+            *solid = (may_be && rows.all(|y| &alpha.row(y)[x.clone()] == opaque)).into();
+        }
+    });
 }
 
 /// The blocks of the source that the pixels of a block come from, taps of both planes included.

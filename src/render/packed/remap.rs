@@ -61,16 +61,23 @@ impl<'a> Source<'a> {
         Taps { first: left.div_euclid(one), run, part, rows: [(row, ONE - lower), (row + 1, lower)] }
     }
 
-    /// A bilinear sample: the plain formula with a run of 1.
+    /// A bilinear sample: the plain formula with a run of 1. Most of the work of a frame is here.
     #[inline]
     pub(super) fn sample(&self, column: i64, row: i64) -> u8 {
-        let Taps { first, part, rows, .. } = self.taps(column, row, 1);
-        let [left, right] = [first, first + 1].map(|x| x.clamp(self.columns[0], self.columns[1]) as usize);
-        let mut sum = 0;
-        for (row, weight) in rows {
-            let line = self.line(row);
-            sum += weight * ((ONE - part) * u32::from(line[left]) + part * u32::from(line[right]));
-        }
+        let one = i64::from(ONE);
+        let (x, y) = (column.div_euclid(one), row.div_euclid(one));
+        let (f, g) = (column.rem_euclid(one) as u32, row.rem_euclid(one) as u32);
+        let is_inside = self.columns[0] <= x && x < self.columns[1] && self.rows[0] <= y && y < self.rows[1];
+        let [upper, lower] = if is_inside {
+            let stride = self.plane.stride;
+            let taps = &self.plane.data[y as usize * stride + x as usize..][..stride + 2];
+            [[taps[0], taps[1]], [taps[stride], taps[stride + 1]]]
+        } else {
+            let x = [x, x + 1].map(|x| x.clamp(self.columns[0], self.columns[1]) as usize);
+            [y, y + 1].map(|y| x.map(|x| self.line(y)[x]))
+        };
+        let across = |[left, right]: [u8; 2]| (ONE - f) * u32::from(left) + f * u32::from(right);
+        let sum = (ONE - g) * across(upper) + g * across(lower);
         ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8
     }
 
@@ -103,7 +110,8 @@ impl<'a> Source<'a> {
             whole += weight;
             sum += weight * u64::from(line[x]);
         });
-        if whole == 0 { self.plain(column, row, run) } else { ((sum + whole / 2) / whole) as u8 }
+        let mean = (sum + whole / 2).checked_div(whole);
+        mean.map_or_else(|| self.plain(column, row, run), |mean| mean as u8)
     }
 
     /// The value at a column and row, that of the border beyond it.
