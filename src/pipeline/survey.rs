@@ -109,7 +109,7 @@ pub fn survey(
     let work = (&source, &named, &segments[..], &described[..]);
     let output = |target: &Target| output(target, work, (&video, &layout), settings, looks);
     let outputs = job.outputs.iter().map(output).collect::<Result<Vec<_>, _>>()?;
-    notes.extend(outputs.iter().flat_map(|output| output_notes(output, &video, &sound)));
+    notes.extend(outputs.iter().flat_map(|output| output_notes(output, (&video, &layout), &sound)));
     Ok(FilePlan {
         job: job.clone(),
         container,

@@ -41,7 +41,10 @@ pub(super) fn output(
             named.retain(|name, _| !OF_VIDEO.contains(&name.as_str()));
             Some("png".to_owned())
         }
-        Look::Matte => Some("matte".to_owned()),
+        Look::Matte => {
+            named.remove("crf");
+            Some("matte".to_owned())
+        }
         Look::Backdrop { scenery: Scenery::Colour([r, g, b]), .. } => {
             Some(format!("before #{r:02x}{g:02x}{b:02x}"))
         }
@@ -67,7 +70,11 @@ pub(super) fn output(
 }
 
 /// What a user should know of an output before it is made.
-pub(super) fn output_notes(output: &OutputPlan, video: &VideoTrack, sound: &[TrackPlan]) -> Vec<String> {
+pub(super) fn output_notes(
+    output: &OutputPlan,
+    (video, layout): (&VideoTrack, &Layout),
+    sound: &[TrackPlan],
+) -> Vec<String> {
     let mut notes = Vec::new();
     let OutputPlan { target, look, .. } = output;
     let has_sound = sound.iter().any(|track| !matches!(track.action, Action::LeaveOut { .. }));
@@ -79,8 +86,13 @@ pub(super) fn output_notes(output: &OutputPlan, video: &VideoTrack, sound: &[Tra
             "the background is of standard range: --hdr keep takes its colours as codes of HDR".to_owned(),
         );
     }
+    let is_packed = matches!(look, Look::Packed { .. });
+    if is_packed && !layout.pose.is_level() {
+        notes.push(format!("output packed: the picture is {}, which packed alpha cannot say", layout.pose));
+    }
     let name = target.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if matches!(look, Look::Packed { .. }) && !(name.contains("_alpha") && name.contains("fisheye")) {
+    let has_lens = ["fisheye", "mkx", "vrca"].iter().any(|mark| name.contains(mark));
+    if is_packed && !(name.contains("_alpha") && has_lens) {
         notes.push(format!(
             "players find packed alpha by marks in the name, such as ..._LR_180_FISHEYE_F180_alpha.webm; {name} has \
              none"
