@@ -47,7 +47,7 @@ struct Views<'a> {
     alpha: [Source<'a>; 2],
     chroma: [[Source<'a>; 2]; 2],
     /// Of the eyes in the frame, in 256ths of a pixel.
-    origins: [[i64; 2]; 2],
+    origins: [[i32; 2]; 2],
 }
 
 impl<'a> Views<'a> {
@@ -57,7 +57,7 @@ impl<'a> Views<'a> {
             luma: eyes.map(|eye| Source::full(planes.y, eye)),
             alpha: eyes.map(|eye| Source::full(frame.alpha(), eye)),
             chroma: [planes.u, planes.v].map(|plane| eyes.map(|eye| Source::half(plane, eye))),
-            origins: eyes.map(|eye| [eye.x, eye.y].map(|at| i64::from(ONE) * at as i64)),
+            origins: eyes.map(|eye| [eye.x, eye.y].map(|at| ONE as i32 * at as i32)),
         }
     }
 }
@@ -160,25 +160,28 @@ impl Packer {
         let (side, width) = (self.geometry.side, band.width);
         let Views { luma, alpha, chroma, origins } = views;
         for y in block.y.clone() {
-            let matte = &mut matte[(y - block.y.start) * width..][..width];
-            let line = band.line(y);
-            let places = self.table.row(y);
-            for x in block.x.clone() {
-                let eye = usize::from(x >= side);
-                let place = places[x - eye * side];
-                (line[x], matte[x]) = match place.run() {
-                    0 => (self.grey.black(), 0),
-                    run if is_solid => {
-                        let (column, row) = placed(place, origins[eye]);
-                        (luma[eye].plain(column, row, run), 255)
-                    }
-                    run => {
-                        let (column, row) = placed(place, origins[eye]);
-                        let seen = alpha[eye].plain(column, row, run);
-                        let by_alpha = |x, y| alpha[eye].at(x, y);
-                        (luma[eye].weighted(by_alpha, column, row, run), seen)
-                    }
-                };
+            let from = (y - block.y.start) * width;
+            for eye in 0..2 {
+                let x = block.x.start.max(eye * side)..block.x.end.min((eye + 1) * side);
+                if x.is_empty() {
+                    continue;
+                }
+                let places = &self.table.row(y)[x.start - eye * side..x.end - eye * side];
+                let line = &mut band.line(y)[x.clone()];
+                let matte = &mut matte[from + x.start..from + x.end];
+                let (luma, alpha, origin) = (&luma[eye], &alpha[eye], origins[eye]);
+                for ((&place, code), seen) in places.iter().zip(line).zip(matte) {
+                    let (column, row) = placed(place, origin);
+                    (*code, *seen) = match place.run() {
+                        0 => (self.grey.black(), 0),
+                        run if is_solid => (luma.plain(column, row, run), 255),
+                        1 => (luma.sample(column, row), alpha.sample(column, row)),
+                        run => {
+                            let by_alpha = |x, y| alpha.at(x, y);
+                            (luma.weighted(by_alpha, column, row, run), alpha.plain(column, row, run))
+                        }
+                    };
+                }
             }
         }
         for y in block.chroma_y.clone() {
@@ -191,7 +194,7 @@ impl Packer {
                         Some((column, row, run)) => {
                             // The middle of a pixel at 0 is a quarter of a cell ahead of the middle of its cell.
                             let at =
-                                |place: i64, origin: i64| (place + origin).div_euclid(2) - i64::from(ONE) / 4;
+                                |place: i32, origin: i32| (place + origin).div_euclid(2) - ONE as i32 / 4;
                             let (column, row) = (at(column, origins[eye][0]), at(row, origins[eye][1]));
                             if is_solid {
                                 sources[eye].plain(column, row, run)
@@ -208,17 +211,24 @@ impl Packer {
 
     /// Where the middle of the cell at (`x`, `y`) of an eye comes from, in pixels of luma, and its run in cells: the
     /// mean of its pixels that show something.
-    fn cell(&self, x: usize, y: usize) -> Option<(i64, i64, u32)> {
+    #[inline]
+    fn cell(&self, x: usize, y: usize) -> Option<(i32, i32, u32)> {
         let (mut count, mut column, mut row, mut run) = (0, 0, 0, 0);
         for place in [y, y + 1].into_iter().flat_map(|y| &self.table.row(y)[x..x + 2]) {
             if place.run() > 0 {
                 count += 1;
-                column += i64::from(place.column());
-                row += i64::from(place.row());
+                column += place.column();
+                row += place.row();
                 run += place.run();
             }
         }
-        (count > 0).then(|| (column / count, row / count, (run / count as u32).div_ceil(2)))
+        let mean = match count {
+            0 => return None,
+            // Nearly always, and without a division.
+            4 => [column / 4, row / 4, run / 4],
+            _ => [column / count, row / count, run / count],
+        };
+        Some((mean[0] as i32, mean[1] as i32, mean[2].div_ceil(2)))
     }
 
     fn corners(&self, mattes: &Mattes, out: &mut Opaque) {
@@ -255,8 +265,9 @@ impl Mattes {
 }
 
 /// A place in the frame, in 256ths.
-fn placed(place: Place, [x, y]: [i64; 2]) -> (i64, i64) {
-    (i64::from(place.column()) + x, i64::from(place.row()) + y)
+#[inline]
+fn placed(place: Place, [x, y]: [i32; 2]) -> (i32, i32) {
+    (place.column() as i32 + x, place.row() as i32 + y)
 }
 
 /// Whether a block of these is visible.

@@ -21,16 +21,22 @@ use crate::vp9::PlaneRef;
 pub(super) struct Source<'a> {
     plane: PlaneRef<'a>,
     /// First and last column, first and last row.
-    columns: [i64; 2],
-    rows: [i64; 2],
+    columns: [i32; 2],
+    rows: [i32; 2],
 }
 
-/// What a pixel is made of: the taps' columns and rows, and their weights.
+/// The taps of a run: first column, weight of what lies behind it, upper row, weight of the lower one.
 struct Taps {
-    first: i64,
-    run: u32,
+    first: i32,
     part: u32,
-    rows: [(i64, u32); 2],
+    row: i32,
+    lower: u32,
+}
+
+/// Whole pixels of a place, rounded down, and the 256ths beyond.
+#[inline]
+fn split(place: i32) -> (i32, u32) {
+    (place.div_euclid(ONE as i32), place.rem_euclid(ONE as i32) as u32)
 }
 
 impl<'a> Source<'a> {
@@ -46,102 +52,114 @@ impl<'a> Source<'a> {
     }
 
     fn within(plane: PlaneRef<'a>, columns: [usize; 2], rows: [usize; 2]) -> Self {
-        let signed = |ends: [usize; 2]| ends.map(|end| end as i64);
+        let signed = |ends: [usize; 2]| ends.map(|end| end as i32);
         Self { plane, columns: signed(columns), rows: signed(rows) }
     }
 
-    /// The taps around (`column`, `row`), places in the plane in 256ths.
-    #[inline]
-    fn taps(&self, column: i64, row: i64, run: u32) -> Taps {
-        let one = i64::from(ONE);
-        let left = column - one / 2 * i64::from(run - 1);
-        let part = left.rem_euclid(one) as u32;
-        let lower = row.rem_euclid(one) as u32;
-        let row = row.div_euclid(one);
-        Taps { first: left.div_euclid(one), run, part, rows: [(row, ONE - lower), (row + 1, lower)] }
-    }
-
-    /// A bilinear sample: the plain formula with a run of 1. Most of the work of a frame is here.
-    #[inline]
-    pub(super) fn sample(&self, column: i64, row: i64) -> u8 {
-        let one = i64::from(ONE);
-        let (x, y) = (column.div_euclid(one), row.div_euclid(one));
-        let (f, g) = (column.rem_euclid(one) as u32, row.rem_euclid(one) as u32);
+    /// A bilinear sample at (`column`, `row`), in 256ths in the plane. Most of the work of a frame is here.
+    #[inline(always)]
+    pub(super) fn sample(&self, column: i32, row: i32) -> u8 {
+        let ((x, f), (y, g)) = (split(column), split(row));
         let is_inside = self.columns[0] <= x && x < self.columns[1] && self.rows[0] <= y && y < self.rows[1];
         let [upper, lower] = if is_inside {
             let stride = self.plane.stride;
             let taps = &self.plane.data[y as usize * stride + x as usize..][..stride + 2];
             [[taps[0], taps[1]], [taps[stride], taps[stride + 1]]]
         } else {
-            let x = [x, x + 1].map(|x| x.clamp(self.columns[0], self.columns[1]) as usize);
-            [y, y + 1].map(|y| x.map(|x| self.line(y)[x]))
+            self.border(x, y)
         };
         let across = |[left, right]: [u8; 2]| (ONE - f) * u32::from(left) + f * u32::from(right);
         let sum = (ONE - g) * across(upper) + g * across(lower);
         ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8
     }
 
+    #[cold]
+    fn border(&self, x: i32, y: i32) -> [[u8; 2]; 2] {
+        [y, y + 1].map(|y| [x, x + 1].map(|x| self.line(y)[self.column(x)]))
+    }
+
     #[inline]
-    fn line(&self, row: i64) -> &'a [u8] {
+    fn column(&self, x: i32) -> usize {
+        x.clamp(self.columns[0], self.columns[1]) as usize
+    }
+
+    #[inline]
+    fn line(&self, row: i32) -> &'a [u8] {
         self.plane.row(row.clamp(self.rows[0], self.rows[1]) as usize)
+    }
+
+    /// The taps of a run around (`column`, `row`).
+    #[inline]
+    fn taps(column: i32, row: i32, run: u32) -> Taps {
+        let (first, part) = split(column - ONE as i32 / 2 * (run as i32 - 1));
+        let (row, lower) = split(row);
+        Taps { first, part, row, lower }
     }
 
     /// The mean of a run of samples.
     #[inline]
-    pub(super) fn plain(&self, column: i64, row: i64, run: u32) -> u8 {
-        if run == 1 {
-            return self.sample(column, row);
-        }
-        let mut sum = 0;
-        self.each(column, row, run, |weight, x, line, _| sum += weight * u32::from(line[x]));
+    pub(super) fn plain(&self, column: i32, row: i32, run: u32) -> u8 {
+        if run == 1 { self.sample(column, row) } else { self.mean(column, row, run) }
+    }
+
+    fn mean(&self, column: i32, row: i32, run: u32) -> u8 {
+        let Taps { first, part, row, lower } = Self::taps(column, row, run);
+        let across = |y: i32| {
+            let line = self.line(y);
+            let mut sum = 0;
+            weights(run, part, |step, weight| sum += weight * u32::from(line[self.column(first + step)]));
+            sum
+        };
+        let sum = (ONE - lower) * across(row) + lower * across(row + 1);
         let whole = ONE * ONE * run;
         ((sum + whole / 2) / whole) as u8
     }
 
     /// The mean of a run of samples by the alpha that `alpha` tells of each, given column and row of the plane.
     #[inline]
-    pub(super) fn weighted(&self, alpha: impl Fn(usize, i64) -> u32, column: i64, row: i64, run: u32) -> u8 {
-        if run == 1 {
-            return self.sample(column, row);
-        }
-        let (mut sum, mut whole) = (0u64, 0u64);
-        self.each(column, row, run, |weight, x, line, y| {
-            let weight = u64::from(weight) * u64::from(alpha(x, y));
-            whole += weight;
-            sum += weight * u64::from(line[x]);
-        });
+    pub(super) fn weighted(&self, alpha: impl Fn(usize, i32) -> u32, column: i32, row: i32, run: u32) -> u8 {
+        if run == 1 { self.sample(column, row) } else { self.weighted_mean(alpha, column, row, run) }
+    }
+
+    fn weighted_mean(&self, alpha: impl Fn(usize, i32) -> u32, column: i32, row: i32, run: u32) -> u8 {
+        let Taps { first, part, row, lower } = Self::taps(column, row, run);
+        // Sums along a row fit 32 bits: 256 * 1020 * 255 for each of 16.
+        let across = |y: i32| {
+            let line = self.line(y);
+            let (mut sum, mut whole) = (0, 0);
+            weights(run, part, |step, weight| {
+                let x = self.column(first + step);
+                let weight = weight * alpha(x, y);
+                whole += weight;
+                sum += weight * u32::from(line[x]);
+            });
+            [sum, whole].map(u64::from)
+        };
+        let (upper, under) = (across(row), across(row + 1));
+        let [sum, whole] = [0, 1].map(|at| u64::from(ONE - lower) * upper[at] + u64::from(lower) * under[at]);
         let mean = (sum + whole / 2).checked_div(whole);
-        mean.map_or_else(|| self.plain(column, row, run), |mean| mean as u8)
+        mean.map_or_else(|| self.mean(column, (row * ONE as i32) + lower as i32, run), |mean| mean as u8)
     }
 
     /// The value at a column and row, that of the border beyond it.
     #[inline]
-    pub(super) fn at(&self, x: usize, y: i64) -> u32 {
-        self.line(y)[(x as i64).clamp(self.columns[0], self.columns[1]) as usize].into()
+    pub(super) fn at(&self, x: usize, y: i32) -> u32 {
+        self.line(y)[self.column(x as i32)].into()
     }
 
     /// The sum of the four values of a cell of chroma.
-    pub(super) fn sum_of_cell(&self, x: usize, y: i64) -> u32 {
+    pub(super) fn sum_of_cell(&self, x: usize, y: i32) -> u32 {
         let (x, y) = (2 * x, 2 * y);
         self.at(x, y) + self.at(x + 1, y) + self.at(x, y + 1) + self.at(x + 1, y + 1)
     }
+}
 
-    /// Calls `tap` with weight, column, line and row of every tap.
-    fn each(&self, column: i64, row: i64, run: u32, mut tap: impl FnMut(u32, usize, &'a [u8], i64)) {
-        let Taps { first, run, part, rows } = self.taps(column, row, run);
-        for (y, weight) in rows {
-            let line = self.line(y);
-            for step in 0..=run {
-                let share = match step {
-                    0 => ONE - part,
-                    _ if step == run => part,
-                    _ => ONE,
-                };
-                let x = (first + i64::from(step)).clamp(self.columns[0], self.columns[1]) as usize;
-                tap(weight * share, x, line, y);
-            }
-        }
-    }
+/// Calls `tap` with number and weight of each of the `run + 1` taps of a row.
+#[inline(always)]
+fn weights(run: u32, part: u32, mut tap: impl FnMut(i32, u32)) {
+    tap(0, ONE - part);
+    (1..run).for_each(|step| tap(step as i32, ONE));
+    tap(run as i32, part);
 }
 
 #[cfg(test)]
