@@ -113,6 +113,36 @@ fn twenty_kills_change_nothing() {
     assert_eq!(names(folder.path()), ["out.webm", "reference.webm"]);
 }
 
+/// Two outputs at once, of which one is a folder of files: each as if nothing had happened.
+#[test]
+fn kills_spoil_none_of_two_outputs() {
+    let Some(clip) = clip("kills_spoil_none_of_two_outputs") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [reference, out] = ["reference", "out"].map(|name| folder.path().join(name));
+    [&reference, &out].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    let options = ["--lanes", "2", "--output", "matte,png", "--end", "6"];
+    let start = Instant::now();
+    done(&mut run(&clip, &reference.join("x.webm"), &options));
+    let whole = start.elapsed();
+    for kill in 1..5 {
+        let mut child = run(&clip, &out.join("x.webm"), &options).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(f64::from(kill) / 8.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let stderr = done(&mut run(&clip, &out.join("x.webm"), &options));
+    assert!(
+        stderr.contains("went on where it was left") || stderr.contains("complete and current"),
+        "{stderr}"
+    );
+    assert_eq!(names(&out), ["x_matte.webm", "x_png"]);
+    let frames = names(&reference.join("x_png"));
+    assert_eq!((names(&out.join("x_png")), frames.len()), (frames.clone(), 181));
+    for name in frames.into_iter().map(|name| format!("x_png/{name}")).chain(["x_matte.webm".to_owned()]) {
+        assert!(fs::read(out.join(&name)).unwrap() == fs::read(reference.join(&name)).unwrap(), "{name}");
+    }
+}
+
 fn signal(child: &Child, signal: &str) {
     let status = Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap();
     assert!(status.success());

@@ -10,6 +10,7 @@ mod engine;
 mod engine_args;
 mod interrupt;
 mod model;
+mod output_args;
 mod part_args;
 mod plan;
 mod probe;

@@ -8,7 +8,7 @@ use crate::lane::Touch;
 use crate::layout::LayoutChoice;
 use crate::pipeline::{
     Destination, Detail, EngineSettings, Error, HdrChoice, Job, MatteChoice, Part, PendingFile, RunReport,
-    Settings, assign_outputs, find_inputs, run_batch,
+    Settings, Wanted, assign_outputs, find_inputs, run_batch,
 };
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
@@ -22,7 +22,8 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     let (settings, jobs) = resolve(&args)?;
     // A file's own folder is the user's to make, as with any program; folders of results are ours.
     let results = jobs.iter().filter(|_| args.destination.out_dir.is_some());
-    for folder in results.filter_map(|job| job.output.parent()).chain(settings.temp_dir.as_deref()) {
+    let results = results.flat_map(|job| &job.outputs).filter_map(|target| target.path.parent());
+    for folder in results.chain(settings.temp_dir.as_deref()) {
         let failed = |source| Error::Output { path: folder.to_path_buf(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -46,13 +47,15 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
 /// The settings of a run, and its jobs.
 pub(super) fn resolve(args: &RunArgs) -> Result<(Settings, Vec<Job>), Error> {
     let settings = settings(args)?;
-    let destination = match (&args.destination.output, &args.destination.out_dir) {
+    let destination = match (&args.destination.out, &args.destination.out_dir) {
         (Some(file), _) => Destination::File(file.clone()),
         (None, Some(folder)) => Destination::Folder(folder.clone(), args.shape.names.into()),
-        (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into())),
+        (None, None) => return Err(Error::Usage("-o or --out-dir is needed".into())),
     };
     let inputs = find_inputs(&args.inputs, args.destination.out_dir.as_deref())?;
-    let jobs = assign_outputs(&inputs, &destination, &settings.layout)?;
+    let kinds = args.outputs.kinds();
+    let wanted = Wanted { kinds: &kinds, choice: &settings.layout, fisheye_fov: settings.fisheye_fov };
+    let jobs = assign_outputs(&inputs, &destination, &wanted)?;
     Ok((settings, jobs))
 }
 
@@ -72,6 +75,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
+        fisheye_fov: args.outputs.fisheye_fov.0,
         audio: match args.audio {
             AudioArg::Auto => AudioChoice::Auto,
             AudioArg::Copy => AudioChoice::Copy,
@@ -101,6 +105,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
+        fisheye_fov: None,
         audio: AudioChoice::None,
         threads: threads(args.threads),
         stall: super::STALL,

@@ -1,7 +1,7 @@
 //! A lane takes a run of frames through decode -> matte -> encode.
 //!
 //! ```text
-//! Decoder ──Picture──> Matte (sample -> network -> compose) ──Composite──> Pair ──> Sink
+//! Decoder ──Picture──> Matte (sample -> network -> compose) ──Composite──> outputs ──> Sink
 //!  (own threads)         caller's thread                     bounded queue    encode thread
 //! ```
 //!
@@ -17,6 +17,7 @@ mod encode;
 mod error;
 mod gpu;
 mod matte;
+mod outputs;
 mod touch;
 mod wrap;
 
@@ -31,5 +32,6 @@ pub use gpu::{
     Treatment,
 };
 pub use matte::Matte;
+pub use outputs::{Encoded, OpaqueOutput, Output};
 pub use touch::Touch;
 pub use wrap::margin;

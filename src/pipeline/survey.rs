@@ -1,16 +1,18 @@
-//! Looks at an input before any work: probe, index, cut, matte, identity. A [`FilePlan`] comes out.
+//! Looks at an input before any work: probe, index, cut, matte, outputs. A [`FilePlan`] comes out.
 #![forbid(unsafe_code)]
 
 use super::device::Found;
 use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
 use super::matting::{Models, key_report, network_report, shown, stage};
+use super::outputs::Looks;
 use super::part::Part;
 use super::plan::segments::{Cut, Segment, cut, whole};
 use super::plan::{Coding, FilePlan, MattePlan};
 use super::report::MatteReport;
-use super::settings::{Job, MatteChoice, Settings};
-use super::store::{Identity, SourceIdentity};
+use super::settings::{Job, MatteChoice, Settings, Target};
+use super::store::SourceIdentity;
+use super::survey_output::{output, output_notes};
 use crate::frame::Rect;
 use crate::kernels::key::KeyParameters;
 use crate::layout::Layout;
@@ -32,7 +34,12 @@ pub(super) const KEY_INTERVAL_SECONDS: i64 = 4;
 ///
 /// # Errors
 /// When it is no video that can be read, holds no frame, or its matte cannot be set up.
-pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) -> Result<FilePlan, Error> {
+pub fn survey(
+    job: &Job,
+    settings: &Settings,
+    found: &Found,
+    (models, looks): (&Models, &Looks),
+) -> Result<FilePlan, Error> {
     let path = &job.input;
     let opening = |source| Error::Open { path: path.clone(), source };
     // Opened first: that refuses what is no regular file, and reading from a pipe would wait for its writer.
@@ -88,16 +95,19 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let (chapters, tags) = (info.chapters.clone(), carried(&info.tags));
     let eyes = layout.packing.eyes(video.size);
     let on_gpu = matches!((found, &settings.matte), (Found::Gpu(_), MatteChoice::Network { .. }));
-    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu)?;
+    let only_alpha = job.outputs.iter().all(|target| target.kind.is_alpha());
+    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu, only_alpha)?;
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
     check_touch(settings, &matte)?;
     let shape = (&layout, video.is_mapped_to_sdr());
     let named = named_settings(settings, (found, models), (&matte, &eyes), coding, shape)?;
-    let identity = Identity::new(source, named, &segments);
     // Segments have neither sound nor projection: those that are finished are good for whatever becomes of it.
     let mut described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
     described.extend(layout.to_write().map(|(projection, pose)| format!("{projection:?} {pose:?}")));
-    let work_name = identity.name(&described.join("; "));
+    let work = (&source, &named, &segments[..], &described[..]);
+    let output = |target: &Target| output(target, work, (&video, &layout), settings, looks);
+    let outputs = job.outputs.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+    notes.extend(outputs.iter().flat_map(|output| output_notes(output, (&video, &layout), &sound)));
     Ok(FilePlan {
         job: job.clone(),
         container,
@@ -113,8 +123,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         part,
         frames,
         segments,
-        identity,
-        work_name,
+        outputs,
         notes,
     })
 }

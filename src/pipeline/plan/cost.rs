@@ -3,6 +3,7 @@
 
 use super::lanes::Lanes;
 use super::{Coding, FilePlan};
+use crate::pipeline::outputs::OutputKind;
 use crate::vp9::Quality;
 
 /// The expected cost of a file.
@@ -37,6 +38,11 @@ const NETWORK_NANOSECONDS: f64 = 2400.0;
 /// GPU does less, and never limits.
 const GPU_FRAME_MS: f64 = 1.4;
 const GPU_PIXEL_NS: f64 = 0.125;
+/// What one opaque stream takes of the time of two.
+const STREAM_SHARE: f64 = 0.6;
+/// CPU nanoseconds and bytes for a pixel of a PNG file.
+const PNG_NANOSECONDS: f64 = 15.0;
+const PNG_BYTES: f64 = 0.7;
 
 impl Cost {
     /// The cost of a file at a quality; nothing where the file does not tell its length.
@@ -46,6 +52,15 @@ impl Cost {
         let eyes = plan.layout.packing.eyes(plan.video.size).len();
         let seen = plan.matte_report.stage.filter(|_| !on_gpu).map_or(0, |stage| stage.area() * eyes);
         let (nanoseconds, bytes) = per_pixel(plan.coding, quality);
+        let outputs = plan.outputs.iter().map(|output| {
+            let share = output.size.area() as f64 / plan.video.size.area().max(1) as f64;
+            match output.target.kind {
+                OutputKind::Alpha => (nanoseconds, bytes),
+                OutputKind::Png => (PNG_NANOSECONDS, PNG_BYTES),
+                _ => (share * STREAM_SHARE * nanoseconds, share * bytes),
+            }
+        });
+        let (nanoseconds, bytes) = outputs.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let nanoseconds = pixels * nanoseconds + frames * seen as f64 * NETWORK_NANOSECONDS;
         let gpu_ms = if on_gpu { frames * GPU_FRAME_MS + pixels * GPU_PIXEL_NS * 1e-6 } else { 0.0 };
         Self {

@@ -6,6 +6,7 @@ use super::file::FileWork;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Fault, chain};
 use crate::pipeline::matting::Models;
+use crate::pipeline::outputs::Looks;
 use crate::pipeline::plan::lanes::Lanes;
 use crate::pipeline::progress::{Event, Observer};
 use crate::pipeline::report::FileReport;
@@ -24,6 +25,7 @@ pub(in super::super) struct Run<'a> {
     pub(in super::super) lanes: &'a Lanes,
     pub(in super::super) settings: &'a Settings,
     pub(in super::super) models: &'a Models,
+    pub(in super::super) looks: &'a Looks,
     pub(in super::super) observer: &'a dyn Observer,
     pub(in super::super) stop: &'a Stop,
     /// Files in the order that they are to be done in.
@@ -32,45 +34,52 @@ pub(in super::super) struct Run<'a> {
     pub(in super::super) count: usize,
 }
 
+/// What lanes write on.
+struct Floor {
+    board: Board,
+    /// In the order of the files.
+    reports: Mutex<Vec<Option<FileReport>>>,
+    /// Lanes that have not given up.
+    at_work: AtomicUsize,
+    /// Held by a lane whose segment libvpx must encode although memory was planned for the native encoder.
+    fallback: Mutex<()>,
+}
+
 /// Does all files; `waiting` are the segments of each that are to be done. One report for each, in the order
 /// of `files`.
 pub(in super::super) fn run(run: &Run<'_>, waiting: Vec<Vec<usize>>) -> Vec<FileReport> {
     let counts = run.files.iter().map(|file| file.plan.segments.len());
     let board = Board::new(waiting.into_iter().zip(counts).collect(), run.settings.retries);
-    let reports: Mutex<Vec<Option<FileReport>>> = Mutex::new(run.files.iter().map(|_| None).collect());
-    let at_work = AtomicUsize::new(run.lanes.count());
+    let reports = Mutex::new(run.files.iter().map(|_| None).collect());
+    let (at_work, fallback) = (AtomicUsize::new(run.lanes.count()), Mutex::default());
+    let floor = Floor { board, reports, at_work, fallback };
     std::thread::scope(|scope| {
         for (found, &lanes) in run.devices.iter().zip(&run.lanes.per_device) {
             for _ in 0..lanes {
                 let named = std::thread::Builder::new().name("vrpipe-lane".to_owned());
-                let started = named.spawn_scoped(scope, || lane(run, &board, found, &reports, &at_work));
+                let started = named.spawn_scoped(scope, || lane(run, &floor, found));
                 started.expect("the system has room for a thread");
             }
         }
     });
-    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let reports = floor.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     let stopped = |file: &FileWork| file.stopped(&run.devices[0]);
     reports.into_iter().zip(run.files).map(|(report, file)| report.unwrap_or_else(|| stopped(file))).collect()
 }
 
-fn lane(
-    run: &Run<'_>,
-    board: &Board,
-    found: &Found,
-    reports: &Mutex<Vec<Option<FileReport>>>,
-    at_work: &AtomicUsize,
-) {
-    let mut worker = Worker { found, settings: run.settings, models: run.models, kit: None };
-    while let Some(task) = board.take(|| run.stop.is_draining()) {
+fn lane(run: &Run<'_>, floor: &Floor, found: &Found) {
+    let Run { settings, models, looks, .. } = *run;
+    let mut worker = Worker { found, settings, models, looks, fallback: &floor.fallback, kit: None };
+    while let Some(task) = floor.board.take(|| run.stop.is_draining()) {
         match task {
             Task::Segment { file, segment } => {
-                if do_segment(run, board, &mut worker, (file, segment), at_work) == Lane::Ended {
+                if do_segment(run, floor, &mut worker, (file, segment)) == Lane::Ended {
                     return;
                 }
             }
             Task::End { file, failed } => {
-                let report = run.files[file].end(failed, found, run.settings, run.observer);
-                reports.lock().unwrap_or_else(PoisonError::into_inner)[file] = Some(report);
+                let report = run.files[file].end(failed, found, run);
+                floor.reports.lock().unwrap_or_else(PoisonError::into_inner)[file] = Some(report);
             }
         }
     }
@@ -85,20 +94,20 @@ enum Lane {
 
 fn do_segment(
     run: &Run<'_>,
-    board: &Board,
+    floor: &Floor,
     worker: &mut Worker<'_>,
     (file, segment): (usize, usize),
-    at_work: &AtomicUsize,
 ) -> Lane {
+    let Floor { board, at_work, .. } = floor;
     let work = &run.files[file];
     work.start(run.count, worker.found, run.observer);
     let (written, begun) = (AtomicU64::new(0), Instant::now());
-    let result = work.store().and_then(|store| {
+    let result = work.stores().and_then(|stores| {
         let order = Order {
             plan: &work.plan,
             segment: &work.plan.segments[segment],
-            store: &store,
-            threads: run.lanes.encoder_threads(board.left()),
+            stores: &stores,
+            threads: run.lanes.threads_for(board.left(), work.plan.encoders()),
             clocks: &work.clocks,
             cancel: run.stop.now(),
             written: &|| {
