@@ -21,9 +21,9 @@ __device__ __forceinline__ void column_maps(unsigned at, float weight, float (&o
     mix_maps(load_shared4(at), load_shared4(at + 32), load_shared4(at + 16), load_shared4(at + 48), weight, out);
 }
 
-// JOINED: U and V lie side by side and are read as a pair.
-template <typename T, bool JOINED>
-__device__ __forceinline__ void compose(const ComposeArgs& p) {
+// JOINED: U and V lie side by side and are read as a pair. Args: with a finish or without.
+template <typename T, bool JOINED, typename Args>
+__device__ __forceinline__ void compose(const Args& p) {
     extern __shared__ __align__(16) unsigned char dynamic[];
     Shared& s = *reinterpret_cast<Shared*>(dynamic);
     const int lane = threadIdx.x, cx0 = blockIdx.x * OWN_W, cy0 = blockIdx.y * OWN_H, cx = cx0 + lane, x0 = cx * 2;
@@ -77,8 +77,8 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
             }
             float lower[8];
             column_maps(left[j] + row + map_pitch, weight[j], lower);
-            clear = clear && clear_at(c.upper[3], c.upper[7]) && clear_at(lower[3], lower[7]);
-            solid = solid && solid_at(c.upper[3], c.upper[7]) && solid_at(lower[3], lower[7]);
+            clear = clear && clear_at(p, c.upper[3], c.upper[7]) && clear_at(p, lower[3], lower[7]);
+            solid = solid && solid_at(p, c.upper[3], c.upper[7]) && solid_at(p, lower[3], lower[7]);
 #pragma unroll
             for (int i = 0; i < 8; ++i) c.step[i] = lower[i] - c.upper[i];
         }
@@ -101,7 +101,14 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
         if (keys.x == NOWHERE) continue;
         if (keys.x != key) enter(keys.x);
         const bool same = keys.y == key;
-        if (clear && same) {
+        bool outside = false, rim = false;  // of a lens
+        if constexpr (Args::FINISHED) {
+            const Circle& circle = p.finish.circles[staged.eye];
+            const float across = (float)(x0 + 1) - circle.x, down = (float)(2 * (cy0 + row) + 1) - circle.y;
+            const float square = fmaf(across, across, down * down);
+            outside = square >= circle.outside, rim = square > circle.inside;
+        }
+        if ((clear && same) || outside) {
             store_shared(cell, 0), store_shared(cell + KIND, 0), store_shared(cell + 2 * KIND, 0);
             *reinterpret_cast<unsigned short*>(alpha_out) = 0;
             *reinterpret_cast<unsigned short*>(alpha_out + p.alpha_pitch) = 0;
@@ -119,7 +126,7 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
         unsigned code[4], alphas = 0xffffffffu;
         float luma[4];
         Colour mean;
-        if (solid && same) {
+        if (solid && same && !rim) {
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
                 float k[8];
@@ -140,7 +147,10 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
 #pragma unroll
                 for (int c = 0; c < 8; ++c) k[c] = fmaf(columns[i & 1].step[c], below[i >> 1], columns[i & 1].upper[c]);
                 const float sample = i & 1 ? sample_of<T, 1>(pairs[i >> 1]) : sample_of<T, 0>(pairs[i >> 1]);
-                alpha[i] = i == 0 ? shade<true>(f, k, sample, rgb, luma[0], sums) : shade<false>(f, k, sample, rgb, luma[i], sums);
+                float share = 1.f;
+                if constexpr (Args::FINISHED)
+                    if (rim) share = cover(p.finish.circles[staged.eye], x0 + (i & 1), 2 * (cy0 + row) + (i >> 1));
+                alpha[i] = i == 0 ? shade<true>(p, k, sample, rgb, luma[0], sums, share) : shade<false>(p, k, sample, rgb, luma[i], sums, share);
                 code[i] = code_of(fmaf(luma[i], f.y_scale, offsets[i]));
             }
             mean = mean_of(f, sums, u, v);
@@ -180,11 +190,15 @@ __device__ __forceinline__ void compose(const ComposeArgs& p) {
 }  // namespace vrp
 
 // Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers for four. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel, at least SHARED_LIST.
-#define VRP_COMPOSE(NAME, T, JOINED)                                                                                                   \
-    extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 4) NAME(const __grid_constant__ vrp::ComposeArgs p) { \
-        vrp::compose<T, JOINED>(p);                                                                                                    \
+#define VRP_COMPOSE(NAME, T, JOINED, ARGS)                                                                         \
+    extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 4) NAME(const __grid_constant__ vrp::ARGS p) { \
+        vrp::compose<T, JOINED>(p);                                                                                \
     }
-VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, true)
-VRP_COMPOSE(vrp_compose_u16_u8, unsigned short, true)
-VRP_COMPOSE(vrp_compose_planar_u8_u8, unsigned char, false)
-VRP_COMPOSE(vrp_compose_planar_u16_u8, unsigned short, false)
+VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, true, ComposeArgs)
+VRP_COMPOSE(vrp_compose_u16_u8, unsigned short, true, ComposeArgs)
+VRP_COMPOSE(vrp_compose_planar_u8_u8, unsigned char, false, ComposeArgs)
+VRP_COMPOSE(vrp_compose_planar_u16_u8, unsigned short, false, ComposeArgs)
+VRP_COMPOSE(vrp_compose_finished_u8_u8, unsigned char, true, FinishedArgs)
+VRP_COMPOSE(vrp_compose_finished_u16_u8, unsigned short, true, FinishedArgs)
+VRP_COMPOSE(vrp_compose_finished_planar_u8_u8, unsigned char, false, FinishedArgs)
+VRP_COMPOSE(vrp_compose_finished_planar_u16_u8, unsigned short, false, FinishedArgs)

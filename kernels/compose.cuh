@@ -19,6 +19,7 @@ struct Factors {
 };
 
 struct ComposeArgs {
+    static constexpr bool FINISHED = false;
     Picture picture;
     const float4* a;
     const float4* b;
@@ -38,6 +39,27 @@ struct ComposeArgs {
     int reserved;
 };
 static_assert(sizeof(ComposeArgs) == 264, "mirrored in src/kernels/compose/launch.rs");
+
+// The circle of a lens, in pixels of the frame. Squares of distances of a cell's middle from the centre up to which it
+// lies wholly inside, and from which on wholly outside.
+struct Circle {
+    float x, y, radius, inside, outside;
+};
+
+// What becomes of opacity after the coefficients gave it: ((alpha - cutoff) * stretch) ^ gamma, times the share of a
+// pixel that lies in the circle. What is at most `clear` before that rounds to 0 then, what is above `solid` to 255.
+struct Finish {
+    float cutoff, stretch, gamma, clear, solid;
+    Circle circles[2];
+    int reserved;
+};
+
+// The same with more done to opacity: kernels of their own, so that the others know nothing of it.
+struct FinishedArgs : ComposeArgs {
+    static constexpr bool FINISHED = true;
+    Finish finish;
+};
+static_assert(sizeof(Finish) == 64 && sizeof(FinishedArgs) == 328, "mirrored in src/kernels/compose/finish.rs");
 
 constexpr float MAGIC = 8388608.f;  // 2^23: a float of this size counts in ones
 
@@ -115,23 +137,51 @@ __device__ __forceinline__ void map_row(const ComposeArgs& p, unsigned base, Tap
     mix_maps(ready(p.a[left]), ready(p.a[right]), p.b[left], p.b[right], across.weight, out);
 }
 
+template <typename Args>
+__device__ __forceinline__ float clear_limit(const Args& p) {
+    if constexpr (Args::FINISHED) return p.finish.clear;
+    else return 0.49f / 255.f;
+}
+template <typename Args>
+__device__ __forceinline__ float solid_limit(const Args& p) {
+    if constexpr (Args::FINISHED) return p.finish.solid;
+    else return 254.51f / 255.f;
+}
+
 // Whether alpha rounds to 0 whatever the colour. Not so for what is not a number.
-__device__ __forceinline__ bool clear_at(float slope, float offset) { return fmaf(fmaxf(slope, 0.f), 3.f, offset) < 0.49f / 255.f; }
+template <typename Args>
+__device__ __forceinline__ bool clear_at(const Args& p, float slope, float offset) { return fmaf(fmaxf(slope, 0.f), 3.f, offset) < clear_limit(p); }
 
 // Whether alpha rounds to 255 whatever the colour.
-__device__ __forceinline__ bool solid_at(float slope, float offset) { return fmaf(fminf(slope, 0.f), 3.f, offset) > 254.51f / 255.f; }
+template <typename Args>
+__device__ __forceinline__ bool solid_at(const Args& p, float slope, float offset) { return fmaf(fminf(slope, 0.f), 3.f, offset) > solid_limit(p); }
+
+// The share of a pixel that lies in a circle, by its middle.
+__device__ __forceinline__ float cover(const Circle& circle, int x, int y) {
+    const float across = (float)x + 0.5f - circle.x, down = (float)y + 0.5f - circle.y;
+    return __saturatef(circle.radius - sqrtf(fmaf(across, across, down * down)) + 0.5f);
+}
+
+__device__ __forceinline__ float finished(const Finish& finish, float alpha, float cover) {
+    alpha = fmaxf((alpha - finish.cutoff) * finish.stretch, 0.f);
+    if (finish.gamma != 1.f) alpha = __powf(alpha, finish.gamma);
+    return alpha * cover;
+}
 
 // Coefficients of colour, then of alpha: slopes 0 to 3, offsets 4 to 7.
 //
 // A pixel: its alpha (the low byte) and luma in samples, and its share of the cell's sums, with which they start
-// where it is the FIRST.
-template <bool FIRST>
-__device__ __forceinline__ unsigned shade(const Factors& f, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums) {
+// where it is the FIRST. `cover` is of a finish only.
+template <bool FIRST, typename Args>
+__device__ __forceinline__ unsigned shade(const Args& p, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums, float cover) {
+    const Factors& f = p.factors;
     const float red = __saturatef(fmaf(luma_in, f.luma_scale, chroma.x));
     const float green = __saturatef(fmaf(luma_in, f.luma_scale, chroma.y));
     const float blue = __saturatef(fmaf(luma_in, f.luma_scale, chroma.z));
     // Saturation makes 0 of what is not a number: invisible.
-    const float rounded = fmaf(__saturatef(fmaf(k[3], red + green + blue, k[7])), 255.f, MAGIC);
+    float opacity = __saturatef(fmaf(k[3], red + green + blue, k[7]));
+    if constexpr (Args::FINISHED) opacity = finished(p.finish, opacity, cover);
+    const float rounded = fmaf(opacity, 255.f, MAGIC);
     const float weight = rounded - MAGIC;
     const float d_red = __saturatef(fmaf(k[0], red, k[4])) - red;
     const float d_green = __saturatef(fmaf(k[1], green, k[5])) - green;
@@ -185,8 +235,8 @@ __device__ __forceinline__ Colour mean_of(const Factors& f, const Sums& sums, fl
 
 // A cell by itself, wherever it lies: at the edge of an eye or of the picture, or in the halo of a block. Its
 // sums; with `write` its pixels too.
-template <typename T>
-__device__ __noinline__ Cell lone_cell(const ComposeArgs& p, int cx, int cy, bool write) {
+template <typename T, typename Args>
+__device__ __noinline__ Cell lone_cell(const Args& p, int cx, int cy, bool write) {
     const Picture& in = p.picture;
     const unsigned code_bits = p.code_bits & 0xffff;
     const size_t at = (size_t)cy * in.chroma_pitch;
@@ -211,7 +261,9 @@ __device__ __noinline__ Cell lone_cell(const ComposeArgs& p, int cx, int cy, boo
 #pragma unroll
             for (int c = 0; c < 8; ++c) k[c] = mix(k[c], lower[c], down.weight);
             const float sample = (float)(reinterpret_cast<const T*>(in.y + (size_t)y * in.y_pitch)[x] & code_bits);
-            alpha[i] = shade<false>(p.factors, k, sample, chroma, luma[i], sums) & 0xff;
+            float share = 1.f;
+            if constexpr (Args::FINISHED) share = cover(p.finish.circles[e], x, y);
+            alpha[i] = shade<false>(p, k, sample, chroma, luma[i], sums, share) & 0xff;
             break;
         }
     }

@@ -22,8 +22,8 @@ __device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
 // Gives empty cells of a block their colour and the block its activity. `mine` has a bit for each visible cell
 // of this thread's column, `own` for each that lies in the picture. Cells that take some work are listed
 // first, so that all threads share it.
-template <typename T>
-__device__ __noinline__ void bleed(const ComposeArgs& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
+template <typename T, typename Args>
+__device__ __noinline__ void bleed(const Args& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
     const int lane = threadIdx.x, warp = lane >> 5;
     const int width = p.picture.width, height = p.picture.height, cells_w = (width + 1) / 2, cells_h = (height + 1) / 2;
     if (lane < 2) s.listed[lane] = 0;

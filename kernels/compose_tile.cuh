@@ -95,10 +95,19 @@ __device__ __forceinline__ Staged see_maps(const ComposeArgs& p, int e, int cx0,
     return {e, column, row, (int)across[xe - 1].first + 2 - column, (int)down[ye - 1].first + 2 - row};
 }
 
+// Whether anything of a circle may lie in the part of its eye that a block and its ring see.
+__device__ __forceinline__ bool meets(const Circle& circle, const Rect& eye, int cx0, int cy0) {
+    const float xb = (float)max((cx0 - REACH) * 2, eye.x), xe = (float)min((cx0 + OWN_W + REACH) * 2, eye.x + eye.width);
+    const float yb = (float)max((cy0 - REACH) * 2, eye.y), ye = (float)min((cy0 + OWN_H + REACH) * 2, eye.y + eye.height);
+    const float across = fmaxf(fmaxf(xb - circle.x, circle.x - xe), 0.f), down = fmaxf(fmaxf(yb - circle.y, circle.y - ye), 0.f);
+    return fmaf(across, across, down * down) < circle.outside;
+}
+
 // Looks at the maps, and copies them to shared memory where `staged` says which and there is room. Interpolated alpha
 // is at most the largest of max(A, 0) + b over what the block and its ring see: where that rounds to 0, nothing is
 // visible and the picture need not be read.
-__device__ __forceinline__ bool stage_maps(const ComposeArgs& p, Shared& s, int cx0, int cy0, Staged& staged) {
+template <typename Args>
+__device__ __forceinline__ bool stage_maps(const Args& p, Shared& s, int cx0, int cy0, Staged& staged) {
     bool possible = false;
     staged.eye = -1;
     for (int e = 0; e < p.eye_count; ++e) {
@@ -110,12 +119,14 @@ __device__ __forceinline__ bool stage_maps(const ComposeArgs& p, Shared& s, int 
         const bool owned = cx0 * 2 < eye.x + eye.width && (cx0 + OWN_W) * 2 > eye.x && cy0 * 2 < eye.y + eye.height && (cy0 + OWN_H) * 2 > eye.y;
         const bool keep = staged.eye < 0 && owned && pixels <= p.map_room;
         if (keep) staged = seen;
+        bool met = true;
+        if constexpr (Args::FINISHED) met = meets(p.finish.circles[e], eye, cx0, cy0);
         int row = threadIdx.x / seen.width, column = threadIdx.x - row * seen.width;
         const int rows = OWN_W / seen.width, columns = OWN_W - rows * seen.width;
         for (int i = threadIdx.x; i < pixels; i += OWN_W) {
             const unsigned at = (e * p.map_h + min(seen.row + row, p.map_h - 1)) * p.map_w + min(seen.column + column, p.map_w - 1);
             const float4 a = ready(p.a[at]), b = p.b[at];
-            possible = possible || !clear_at(a.w, b.w);
+            possible = possible || (met && !clear_at(p, a.w, b.w));
             if (keep) s.maps[i][0] = a, s.maps[i][1] = b;
             row += rows, column += columns;
             if (column >= seen.width) column -= seen.width, ++row;

@@ -26,8 +26,8 @@ fi
 # Racecheck watches every access to shared memory, a hundred times slower: each kernel by itself and one whole
 # network, step by step, meet all code there is.
 case $tool in
-racecheck) default="engine::native::tests::conv engine::native::tests::finish engine::native::tests::maps engine::native::tests::vectors kernels::device_tests mobilenetv3_synthetic" ;;
-*) default="engine::native kernels::device_tests gpu::tests gpu::nvdec lane::gpu mobilenetv3 resnet50 the_error_of_alpha" ;;
+racecheck) default="engine::native::tests::conv engine::native::tests::finish engine::native::tests::maps engine::native::tests::vectors kernels::device_tests kernels::treatment_tests::finished lane::gpu::maps_tests::maps mobilenetv3_synthetic" ;;
+*) default="engine::native kernels::device_tests kernels::treatment_tests gpu::tests gpu::nvdec lane::gpu mobilenetv3 resnet50 the_error_of_alpha" ;;
 esac
 read -ra tests <<<"${SANITIZE_TESTS:-$default}"
 

@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 export PATH="$PATH:$HOME/.cargo/bin" CARGO_TERM_COLOR=never
 export VRPIPE_MODELS=${VRPIPE_MODELS:-$PWD/../shared/models}
 export VRPIPE_TEST_PYTHON=${VRPIPE_TEST_PYTHON:-$PWD/.tools/python/bin/python3}
+# Everything is built once, from nothing: what makes the next build quicker makes this one slower.
+export CARGO_INCREMENTAL=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -13,7 +15,7 @@ read -ra features <<<"$(scripts/features.sh)"
 step() { printf '\n== %s\n' "$*"; "$@"; }
 step cargo fmt --all -- --check
 step cargo clippy --all-targets "${features[@]}" --quiet -- -D warnings
-RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps "${features[@]}" --quiet --document-private-items
+RUSTDOCFLAGS="-D warnings" step cargo doc --lib --no-deps "${features[@]}" --quiet --document-private-items
 
 # Tests print "skipped: NAME: reason" when something they need is not on this machine; without
 # --nocapture such lines of passing tests would be lost.

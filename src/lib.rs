@@ -14,6 +14,7 @@
 //! media                              probe and demux: Source
 //! webm                               EBML, reader, muxer
 //! vp9                                libvpx encoder, decoder, the colour + alpha pair
+//! render                             what an output shows of a frame: packed alpha, matte, backdrop, RGBA
 //! rvm                                weights, graph, variants, ONNX writer
 //! engine                             what runs the network: cpu, native
 //! software                           decoders without NVDEC: rav1d, a supervised ffmpeg child
@@ -37,6 +38,8 @@ pub mod media;
 pub mod webm;
 
 pub mod vp9;
+
+pub mod render;
 
 pub mod rvm;
 

@@ -101,6 +101,8 @@ pub struct LaneClocks {
     pub encode_wait: Clock,
     /// Encode thread: waiting for the GPU to finish and hand over a frame.
     pub device_wait: Clock,
+    /// Encode thread: making what an opaque output shows.
+    pub render: Clock,
     /// Encode thread: the colour encoder at work, and waiting for alpha's queue.
     pub encode: Clock,
     /// Writing to the file.
@@ -127,6 +129,7 @@ impl LaneClocks {
             ("compose", self.compose.read()),
             ("encode (wait)", self.encode_wait.read()),
             ("device (wait)", self.device_wait.read()),
+            ("render", self.render.read()),
             ("encode", self.encode.read()),
             ("mux", self.mux.read()),
             ("close", self.close.read()),
@@ -150,6 +153,7 @@ impl LaneClocks {
             ("decoding", seconds(&[&self.decode_wait])),
             ("matting", seconds(&[&self.sample, &self.network, &self.compose])),
             ("the GPU", seconds(&[&self.device_wait])),
+            ("rendering on the CPU", seconds(&[&self.render])),
             ("encoding on the CPU", seconds(&[&self.encode])),
             ("writing", seconds(&[&self.mux, &self.store])),
         ];

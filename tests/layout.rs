@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "kernels",
     "webm",
     "vp9",
+    "render",
     "rvm",
     "engine",
     "software",

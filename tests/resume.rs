@@ -113,6 +113,36 @@ fn twenty_kills_change_nothing() {
     assert_eq!(names(folder.path()), ["out.webm", "reference.webm"]);
 }
 
+/// Two outputs at once, of which one is a folder of files: each as if nothing had happened.
+#[test]
+fn kills_spoil_none_of_two_outputs() {
+    let Some(clip) = clip("kills_spoil_none_of_two_outputs") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [reference, out] = ["reference", "out"].map(|name| folder.path().join(name));
+    [&reference, &out].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    let options = ["--lanes", "2", "--output", "matte,png", "--end", "6"];
+    let start = Instant::now();
+    done(&mut run(&clip, &reference.join("x.webm"), &options));
+    let whole = start.elapsed();
+    for kill in 1..5 {
+        let mut child = run(&clip, &out.join("x.webm"), &options).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(f64::from(kill) / 8.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let stderr = done(&mut run(&clip, &out.join("x.webm"), &options));
+    assert!(
+        stderr.contains("went on where it was left") || stderr.contains("complete and current"),
+        "{stderr}"
+    );
+    assert_eq!(names(&out), ["x_matte.webm", "x_png"]);
+    let frames = names(&reference.join("x_png"));
+    assert_eq!((names(&out.join("x_png")), frames.len()), (frames.clone(), 181));
+    for name in frames.into_iter().map(|name| format!("x_png/{name}")).chain(["x_matte.webm".to_owned()]) {
+        assert!(fs::read(out.join(&name)).unwrap() == fs::read(reference.join(&name)).unwrap(), "{name}");
+    }
+}
+
 fn signal(child: &Child, signal: &str) {
     let status = Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap();
     assert!(status.success());
@@ -269,16 +299,14 @@ fn folders_and_patterns_are_inputs() {
     let [a, b] = ["a.webm", "deep/b.webm"].map(|name| fs::read(out.join(name)).unwrap());
     assert!(a == b, "the same video, the same settings, the same bytes");
 
+    // An output among the inputs is none of them.
+    fs::copy(out.join("a.webm"), inputs.join("a.webm")).unwrap();
     let mut plan = support::vrpipe();
-    plan.arg("plan")
-        .arg(inputs.join("*.mp4"))
-        .arg("--out-dir")
-        .arg(&out)
-        .args(["--matte", "chroma", "--json"]);
+    plan.arg("plan").arg(inputs.join("*")).arg("--out-dir").arg(&out).args(["--matte", "chroma", "--json"]);
     let (result, stderr) =
         support::output(plan.args(["--device", "cpu", "--quality", "fast", "--segment", "2"]));
     assert_eq!(result.status.code(), Some(0), "{stderr}");
     let plan: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
-    assert_eq!(plan["files"].as_array().unwrap().len(), 1);
+    assert_eq!(plan["files"].as_array().unwrap().len(), 2);
     assert_eq!((&plan["files"][0]["is_current"], &plan["files"][0]["frames"]), (&true.into(), &480.into()));
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::bench_args::BenchArgs;
 pub use super::engine_args::{DoctorArgs, EngineArgs, EngineBuildArgs, EngineCommand};
+use super::output_args::{Destination, OutputArgs};
 use super::part_args::PartArgs;
 use super::shape_args::{LayoutArg, ProjectionArg, ShapeArgs, parse_projection};
 use super::touch_args::TouchArgs;
@@ -26,7 +27,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Matte videos and write them as WebM with alpha
+    /// Matte videos and write them as WebM with alpha, packed alpha, a matte, before a background, as PNG
     Run(RunArgs),
     /// Say what `run` would do with the same options: lanes, memory, disk, time, names
     Plan(PlanArgs),
@@ -59,18 +60,6 @@ pub struct PlanArgs {
     pub json: bool,
 }
 
-/// Where results of `run` go: exactly one of the two.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-pub struct Destination {
-    /// Write the one input's result here
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Write each result into this folder, as the input's name with .webm
-    #[arg(long, value_name = "DIR")]
-    pub out_dir: Option<PathBuf>,
-}
-
 /// Options of `run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -80,6 +69,9 @@ pub struct RunArgs {
     /// Destination.
     #[command(flatten)]
     pub destination: Destination,
+    /// Outputs.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
     /// Replace outputs that exist
     #[arg(long)]
     pub overwrite: bool,
@@ -280,7 +272,7 @@ pub struct ProbeArgs {
 /// Options of `verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// A WebM file with alpha
+    /// An output: a WebM file, or a folder of PNG files
     pub output: PathBuf,
     /// The video it was made from: counts, timestamps and pictures are compared
     #[arg(long, value_name = "INPUT")]
@@ -293,7 +285,7 @@ pub struct VerifyArgs {
 /// Options of `sheet`.
 #[derive(Args, Debug)]
 pub struct SheetArgs {
-    /// A WebM file with alpha
+    /// A WebM file
     pub video: PathBuf,
     /// The video it was made from, shown in the first column; without it that is the colour stream
     #[arg(long, value_name = "INPUT")]

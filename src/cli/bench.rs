@@ -27,7 +27,7 @@ pub(super) fn run_bench(args: &BenchArgs) -> anyhow::Result<u8> {
     interrupt::install().context("signal handler")?;
     let options =
         BenchOptions { subject, settings, synthetic_weights: args.synthetic_weights, seconds: args.seconds };
-    let tell = |what: &str| eprintln!("measuring: {what}");
+    let tell = |what: &str| super::tell(&format!("measuring: {what}"));
     let report = bench(&options, &tell, &interrupt::STOP)?;
     if let Some(path) = &args.html {
         write(path, page(&report).as_bytes())?;

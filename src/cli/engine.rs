@@ -12,14 +12,17 @@ pub(super) fn engine(command: &EngineCommand) -> anyhow::Result<u8> {
     match command {
         EngineCommand::Build(args) => build(args),
         EngineCommand::List { folder } => list(folder),
-        EngineCommand::Check { plans, tensorrt_lib } => {
+        EngineCommand::Check { plans, folder, tensorrt_lib } => {
             let mut plans = plans.clone();
             if plans.is_empty() {
-                plans.extend(list_plans(Path::new("engines"))?.into_iter().map(|plan| plan.path));
+                plans.extend(list_plans(folder)?.into_iter().map(|plan| plan.path));
             }
-            let (library, plans) = check_plans(&plans, tensorrt_lib.as_deref());
+            let (library, checked) = check_plans(&plans, tensorrt_lib.as_deref());
             say(&format!("library: {library}"));
-            Ok(tell(&plans))
+            if plans.is_empty() {
+                say_none(folder);
+            }
+            Ok(tell(&checked))
         }
     }
 }
@@ -39,7 +42,7 @@ fn build(args: &EngineBuildArgs) -> anyhow::Result<u8> {
         folder: args.folder.clone(),
         tensorrt_lib: args.tensorrt_lib.clone(),
     };
-    for path in build_plans(&order, &|text| eprintln!("{text}"))? {
+    for path in build_plans(&order, &|text| super::tell(text))? {
         say(&path.display().to_string());
     }
     Ok(0)
@@ -48,27 +51,20 @@ fn build(args: &EngineBuildArgs) -> anyhow::Result<u8> {
 fn list(folder: &Path) -> anyhow::Result<u8> {
     let plans = list_plans(folder)?;
     if plans.is_empty() {
-        say(&format!("no plans in {}; `vrpipe engine build` makes them", folder.display()));
+        say_none(folder);
     }
     Ok(tell(&plans))
+}
+
+fn say_none(folder: &Path) {
+    say(&format!("no plans in {}; `vrpipe engine build` makes them", folder.display()));
 }
 
 /// One line a plan; the exit code is that of a set-up that needs mending when one is bad.
 fn tell(plans: &[LookedAt]) -> u8 {
     for LookedAt { path, found } in plans {
         say(&match found {
-            Ok(key) => format!(
-                "{}: {} with refiner {}, {} x {}x{}, {} {}, compute capability {}",
-                path.display(),
-                key.network,
-                key.refiner,
-                key.eyes,
-                key.width,
-                key.height,
-                key.product,
-                key.version,
-                key.capability
-            ),
+            Ok(key) => format!("{}: {}", path.display(), key.describe()),
             Err(why) => format!("bad: {why}"),
         });
     }

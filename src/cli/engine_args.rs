@@ -56,9 +56,12 @@ pub enum EngineCommand {
     },
     /// Check that plans are whole and fit the library that is found
     Check {
-        /// Plans; all of the folder engines if none is given
+        /// Plans; all of the folder if none is given
         #[arg(value_name = "PLAN")]
         plans: Vec<PathBuf>,
+        /// Folder of plans
+        #[arg(long, value_name = "DIR", default_value = "engines")]
+        folder: PathBuf,
         /// TensorRT's library or its folder; searched if not given
         #[arg(long, value_name = "PATH")]
         tensorrt_lib: Option<PathBuf>,

@@ -2,6 +2,7 @@
 //! the third ends the program at once.
 #![forbid(unsafe_code)]
 
+use super::tell;
 use crate::pipeline::{Asked, Stop};
 
 /// What the signals set.
@@ -13,10 +14,12 @@ pub(super) static STOP: Stop = Stop::new();
 /// When the system refuses, or a handler is installed already.
 pub(super) fn install() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| match STOP.ask() {
-        Asked::First => eprintln!(
-            "\nvrpipe: finishing the segments at work; once more to stop at once. What is finished is kept."
-        ),
-        Asked::Second => eprintln!("\nvrpipe: stopping; segments that are not finished will be done again"),
+        Asked::First => {
+            tell(
+                "\nvrpipe: finishing the segments at work; once more to stop at once. What is finished is kept.",
+            );
+        }
+        Asked::Second => tell("\nvrpipe: stopping; segments that are not finished will be done again"),
         // Whatever moment this is, the next run goes on from the finished segments.
         Asked::Again => std::process::abort(),
     })

@@ -10,6 +10,7 @@ mod engine;
 mod engine_args;
 mod interrupt;
 mod model;
+mod output_args;
 mod part_args;
 mod plan;
 mod probe;
@@ -52,7 +53,7 @@ pub fn main() -> u8 {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("vrpipe: {error:#}");
+            tell(&format!("vrpipe: {error:#}"));
             exit_code(&error)
         }
     }
@@ -62,6 +63,12 @@ pub fn main() -> u8 {
 fn exit_code(error: &anyhow::Error) -> u8 {
     let known = error.chain().find_map(|cause| cause.downcast_ref::<pipeline::Error>());
     known.map_or(pipeline::Fault::Bug, pipeline::Error::fault).exit_code()
+}
+
+/// Prints to standard error, which may be gone, too.
+fn tell(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints to standard output; a reader that went away (`vrpipe probe x | head -1`) is no error.

@@ -70,6 +70,15 @@ impl Pace {
     }
 }
 
+/// The outputs of a file in short.
+fn outputs(report: &FileReport) -> String {
+    let others = match report.outputs.len() {
+        0 | 1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    format!("{}{others}", report.output.display())
+}
+
 fn summary(report: &FileReport) -> String {
     let resumed = match report.resumed_frames {
         0 => String::new(),
@@ -105,15 +114,18 @@ fn lines(event: Event<'_>) -> Vec<String> {
             input.display()
         )],
         Event::Skipped { report } => {
-            vec![format!("{} is there, complete and current: nothing to do", report.output.display())]
+            vec![format!("{} is there, complete and current: nothing to do", outputs(report))]
         }
         Event::Finished { report } => {
-            let done = format!("  done: {}: {}", report.output.display(), summary(report));
+            let done = format!("  done: {}: {}", outputs(report), summary(report));
             std::iter::once(done).chain(report.notes.iter().map(|note| format!("  note: {note}"))).collect()
         }
         Event::Failed { report } => {
             let error = report.error.as_deref().unwrap_or("unknown error");
-            vec![format!("  failed: {error}")]
+            let input = report.input.display().to_string();
+            // Most errors begin with the file that they are about.
+            let about = if error.contains(&input) { String::new() } else { format!("{input}: ") };
+            vec![format!("  failed: {about}{error}")]
         }
         Event::Memory { report } => vec![report.sentence()],
         Event::Note { text } => vec![text.to_owned()],

@@ -2,17 +2,18 @@
 #![forbid(unsafe_code)]
 
 use super::args::{AudioArg, BenchArgs, MatteArg, QualityArg, RunArgs};
-use super::{interrupt, progress};
+use super::{interrupt, progress, tell};
 use crate::kernels::key::KeyColour;
 use crate::lane::Touch;
 use crate::layout::LayoutChoice;
 use crate::pipeline::{
     Destination, Detail, EngineSettings, Error, HdrChoice, Job, MatteChoice, Part, PendingFile, RunReport,
-    Settings, assign_outputs, find_inputs, run_batch,
+    Settings, Wanted, assign_outputs, find_inputs, run_batch,
 };
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
 use anyhow::Context;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -21,21 +22,24 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     let (settings, jobs) = resolve(&args)?;
     // A file's own folder is the user's to make, as with any program; folders of results are ours.
     let results = jobs.iter().filter(|_| args.destination.out_dir.is_some());
-    for folder in results.filter_map(|job| job.output.parent()).chain(settings.temp_dir.as_deref()) {
+    let results = results.flat_map(|job| &job.outputs).filter_map(|target| target.path.parent());
+    for folder in results.chain(settings.temp_dir.as_deref()) {
         let failed = |source| Error::Output { path: folder.to_path_buf(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global().context("thread pool")?;
     interrupt::install().context("signal handler")?;
+    // Before hours of work rather than after them.
+    let pending = args.report.as_deref().map(begin_report).transpose()?;
     let observer = progress::observer(args.progress);
     let report = run_batch(&jobs, &settings, observer.as_ref(), &interrupt::STOP)?;
     drop(observer);
-    if let Some(path) = &args.report {
-        write_report(path, &report)?;
+    if let (Some(path), Some(pending)) = (&args.report, pending) {
+        write_report(path, pending, &report)?;
     }
     if jobs.len() > 1 {
         let done = report.files.iter().filter(|file| file.exit_code == 0).count();
-        eprintln!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds);
+        tell(&format!("{done} of {} files done in {:.1} s", jobs.len(), report.wall_seconds));
     }
     Ok(report.exit_code)
 }
@@ -43,13 +47,15 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
 /// The settings of a run, and its jobs.
 pub(super) fn resolve(args: &RunArgs) -> Result<(Settings, Vec<Job>), Error> {
     let settings = settings(args)?;
-    let destination = match (&args.destination.output, &args.destination.out_dir) {
+    let destination = match (&args.destination.out, &args.destination.out_dir) {
         (Some(file), _) => Destination::File(file.clone()),
         (None, Some(folder)) => Destination::Folder(folder.clone(), args.shape.names.into()),
-        (None, None) => return Err(Error::Usage("--output or --out-dir is needed".into())),
+        (None, None) => return Err(Error::Usage("-o or --out-dir is needed".into())),
     };
     let inputs = find_inputs(&args.inputs, args.destination.out_dir.as_deref())?;
-    let jobs = assign_outputs(&inputs, &destination, &settings.layout)?;
+    let kinds = args.outputs.kinds();
+    let wanted = Wanted { kinds: &kinds, choice: &settings.layout, fisheye_fov: settings.fisheye_fov };
+    let jobs = assign_outputs(&inputs, &destination, &wanted)?;
     Ok((settings, jobs))
 }
 
@@ -69,6 +75,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
+        fisheye_fov: args.outputs.fisheye_fov.0,
         audio: match args.audio {
             AudioArg::Auto => AudioChoice::Auto,
             AudioArg::Copy => AudioChoice::Copy,
@@ -98,6 +105,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
+        fisheye_fov: None,
         audio: AudioChoice::None,
         threads: threads(args.threads),
         stall: super::STALL,
@@ -134,9 +142,16 @@ fn threads(asked: Option<u16>) -> usize {
     asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
-fn write_report(path: &Path, report: &RunReport) -> Result<(), Error> {
+fn begin_report(path: &Path) -> Result<(PendingFile, File), Error> {
+    PendingFile::create(path).map_err(|source| Error::Output { path: path.to_path_buf(), source })
+}
+
+fn write_report(
+    path: &Path,
+    (pending, mut file): (PendingFile, File),
+    report: &RunReport,
+) -> Result<(), Error> {
     let failed = |source| Error::Output { path: path.to_path_buf(), source };
-    let (pending, mut file) = PendingFile::create(path).map_err(failed)?;
     let mut text = serde_json::to_vec_pretty(report).map_err(|e| failed(e.into()))?;
     text.push(b'\n');
     file.write_all(&text).map_err(failed)?;

@@ -4,7 +4,7 @@
 use crate::lane::Touch;
 use clap::Args;
 
-/// Options of `run` and `plan`. On the CPU only, so far.
+/// Options of `run` and `plan`.
 #[derive(Args, Debug)]
 pub struct TouchArgs {
     /// Opacity up to which nothing is seen; the rest is stretched

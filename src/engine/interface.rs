@@ -48,6 +48,10 @@ pub trait DeviceEngine: Engine {
     /// Addresses of A and b, each `[eyes, h, w, 4]` floats, valid after a step until the next.
     fn coefficient_addresses(&self) -> (u64, u64);
 
+    /// Addresses and bytes, multiples of four, of the states that the next step reads, until that is enqueued; zeros
+    /// in them are the state of a first frame. Some may be empty.
+    fn state_ranges(&self) -> [(u64, usize); 4];
+
     /// Enqueues one step and returns at once; `stream` is ordered with all else that uses the engine.
     ///
     /// # Errors

@@ -49,6 +49,16 @@ pub enum Error {
     },
 }
 
+/// Whether an error was caused by a device's memory being full.
+pub fn is_out_of_memory(error: &(dyn std::error::Error + 'static)) -> bool {
+    let full = cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
+    let is_full = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<DriverError>().is_some_and(|answer| answer.0 == full)
+            || matches!(cause.downcast_ref::<super::nvdec::Error>(), Some(&super::nvdec::Error::Call { code, .. }) if code == full as i32)
+    };
+    std::iter::successors(Some(error), |cause| cause.source()).any(is_full)
+}
+
 /// Names the call that a driver answer belongs to.
 pub(super) fn check<T>(call: &'static str, answer: Result<T, DriverError>) -> Result<T, Error> {
     answer.map_err(|source| Error::Cuda { call, source })

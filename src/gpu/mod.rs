@@ -16,7 +16,7 @@ mod stream;
 mod tests;
 
 pub use device::{Device, Kernel, kernels_built};
-pub use error::Error;
+pub use error::{Error, is_out_of_memory};
 pub use ledger::{Charge, Ledger, MemoryUse, Part};
 pub use memory::{DeviceBuffer, PinnedBuffer, Plain};
 pub use stream::{Event, Graph, Stream};

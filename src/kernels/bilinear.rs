@@ -43,8 +43,15 @@ pub fn mix(a: f32, b: f32, weight: f32) -> f32 {
 /// Taps that enlarge `len_in` samples to `len_out`, half-pixel centres, scale = ratio of the sizes,
 /// clamped at the ends (as PyTorch's `interpolate(size=..., align_corners=False)` does).
 pub fn enlarge(len_in: usize, len_out: usize) -> Vec<Tap> {
+    enlarge_between(len_in, 0, len_out)
+}
+
+/// As [`enlarge`], of samples that have `margin` more on either side: the first has index `margin`, and at the ends
+/// there is a neighbour.
+pub fn enlarge_between(len_in: usize, margin: usize, len_out: usize) -> Vec<Tap> {
     let step = len_in as f64 / len_out as f64;
-    (0..len_out).map(|i| Tap::at((i as f64 + 0.5) * step - 0.5, 0, len_in - 1)).collect()
+    let last = len_in + 2 * margin - 1;
+    (0..len_out).map(|i| Tap::at(margin as f64 + (i as f64 + 0.5) * step - 0.5, 0, last)).collect()
 }
 
 #[cfg(test)]
@@ -64,5 +71,8 @@ mod tests {
         assert_eq!(weights[..3], [10.0, 12.5, 17.5]);
         assert_eq!(enlarge(2, 4)[3], Tap { first: 1, second: 1, weight: 0.0 });
         assert_eq!(enlarge(3, 3)[1], Tap { first: 1, second: 2, weight: 0.0 });
+        // With one more on either side the ends are between samples, too.
+        assert_eq!(enlarge_between(2, 1, 4)[0], Tap { first: 0, second: 1, weight: 0.75 });
+        assert_eq!(enlarge_between(2, 1, 4)[3], Tap { first: 2, second: 3, weight: 0.25 });
     }
 }

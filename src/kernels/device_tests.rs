@@ -20,21 +20,21 @@ const RGB_TOLERANCE: f32 = 1e-5;
 const FAR_SHARE: usize = 1000;
 const GUARD: u8 = 0xA5;
 
-fn device() -> &'static Arc<Device> {
+pub(super) fn device() -> &'static Arc<Device> {
     static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
     DEVICE.get_or_init(|| Device::open(0).expect("the feature gpu-tests asks for a device"))
 }
 
 /// How a picture lies in device memory.
 #[derive(Clone, Copy, Debug)]
-struct Form {
-    semi_planar: bool,
+pub(super) struct Form {
+    pub(super) semi_planar: bool,
     /// Extra bytes between rows, in steps of a sample.
-    pad: usize,
+    pub(super) pad: usize,
 }
 
 /// Uploads a picture; the buffer must be kept.
-fn upload(picture: &Picture, form: Form) -> (DeviceBuffer, DevicePicture) {
+pub(super) fn upload(picture: &Picture, form: Form) -> (DeviceBuffer, DevicePicture) {
     fn bytes<T: Sample>(yuv: &Yuv420<T>, depth: u8, form: Form) -> (Vec<u8>, [usize; 3], [usize; 2]) {
         let width = if depth > 8 { 2 } else { 1 };
         let shift = if depth > 8 { 16 - depth } else { 0 };
@@ -90,7 +90,7 @@ fn interleave(map: &Tensor) -> Vec<f32> {
 }
 
 /// Maps whose alpha is 0 or 1 over wide areas with slopes between, as real ones are.
-fn maps(eyes: usize, size: Size, seed: u64, lift: f32) -> Coefficients {
+pub(super) fn maps(eyes: usize, size: Size, seed: u64, lift: f32) -> Coefficients {
     let mut random = Random(seed);
     let shape = [eyes, 4, size.height, size.width];
     let mut map = |base: f32| {
@@ -106,12 +106,15 @@ fn check_sample(picture: &Picture, packing: Packing, ratio: f64, form: Form) {
         return;
     }
     let Ok(stage) = Stage::of(eyes[0].size, ratio) else { return };
-    let shape = [eyes.len(), 3, stage.size.height, stage.size.width];
-    let mut expected = Tensor::zeros(shape);
+    let mut expected = Tensor::zeros([eyes.len(), 3, stage.size.height, stage.size.width]);
     sample(picture, &eyes, &stage, &mut expected).unwrap();
-
-    let (_keep, described) = upload(picture, form);
     let job = SampleJob::new(device(), picture.size, &eyes, &stage).unwrap();
+    compare_samples(&job, picture, form, &expected);
+}
+
+/// What a job makes of a picture, against what it should.
+pub(super) fn compare_samples(job: &SampleJob, picture: &Picture, form: Form, expected: &Tensor) {
+    let (_keep, described) = upload(picture, form);
     let stream = Stream::new(device()).unwrap();
     let len = expected.data.len();
     // Values that no pixel has, before, between and after.
@@ -134,9 +137,20 @@ fn run_compose(
     (pitch, gap): (usize, usize),
 ) -> Composite {
     let eyes = packing.eyes(picture.size);
-    let (_keep, described) = upload(picture, form);
     let [_, _, height, width] = maps.a.shape;
     let job = ComposeJob::new(device(), picture.size, &eyes, Size::new(width, height)).unwrap();
+    run_job(&job, picture, maps, form, (pitch, gap))
+}
+
+/// What a job makes of a picture, with `pitch` and `gap` bytes to spare between rows and planes, which must survive.
+pub(super) fn run_job(
+    job: &ComposeJob,
+    picture: &Picture,
+    maps: &Coefficients,
+    form: Form,
+    (pitch, gap): (usize, usize),
+) -> Composite {
+    let (_keep, described) = upload(picture, form);
     let stream = Stream::new(device()).unwrap();
     let [a, b] = [&maps.a, &maps.b].map(|map| DeviceBuffer::from_slice(device(), &interleave(map)).unwrap());
     let mut out =
@@ -163,6 +177,11 @@ fn check_compose(picture: &Picture, packing: Packing, maps: &Coefficients, form:
     compose(picture, &eyes, &Matte::new(maps, &eyes).unwrap(), &mut expected).unwrap();
     let got = run_compose(picture, packing, maps, form, room);
     assert!(got == run_compose(picture, packing, maps, form, room), "a second run differs");
+    compare_composites(&got, &expected);
+}
+
+/// Nearly all samples within a code, and most equal to the bit.
+pub(super) fn compare_composites(got: &Composite, expected: &Composite) {
     let pairs = [
         ("alpha", &got.alpha, &expected.alpha),
         ("Y", &got.colour.y, &expected.colour.y),
@@ -188,19 +207,19 @@ fn check_compose(picture: &Picture, packing: Packing, maps: &Coefficients, form:
 }
 
 /// Fewer where `$PROPTEST_CASES` says so: tools that watch every access are slow.
-fn cases() -> ProptestConfig {
+pub(super) fn cases() -> ProptestConfig {
     let limit = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(limit.unwrap_or(96).min(96)) }
 }
 
-fn sizes() -> impl Strategy<Value = Size> {
+pub(super) fn sizes() -> impl Strategy<Value = Size> {
     // A block of compose owns 256 x 32 pixels, one of sample 32 x 8.
     let near = prop_oneof![1usize..20, 30usize..36, 250usize..264, 508usize..518];
     (near.clone(), prop_oneof![1usize..20, 26usize..40, 62usize..70, 158usize..163])
         .prop_map(|(w, h)| Size::new(w, h))
 }
 
-fn packings() -> impl Strategy<Value = Packing> {
+pub(super) fn packings() -> impl Strategy<Value = Packing> {
     prop::sample::select(vec![Packing::Mono, Packing::SideBySide, Packing::TopBottom])
 }
 

@@ -55,6 +55,14 @@ pub enum Error {
         /// Extent of the small picture.
         size: Size,
     },
+    /// A curve of opacity that is none.
+    #[error("finish: need 0 <= cutoff < 1 and gamma above 0, got {cutoff} and {gamma}")]
+    Finish {
+        /// Opacity up to which nothing is seen.
+        cutoff: f32,
+        /// Power of the rest.
+        gamma: f32,
+    },
     /// No saturated green or blue covers enough of the picture to be a screen.
     #[error(
         "no green or blue screen found: the commonest saturated colour covers {:.0} % of the picture, \

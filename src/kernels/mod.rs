@@ -23,5 +23,7 @@ pub mod sample;
 mod device_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod treatment_tests;
 
 pub use error::Error;

@@ -1,12 +1,12 @@
 //! The lane of a machine with no GPU; also the reference that the GPU lane is tested against.
 #![forbid(unsafe_code)]
 
-use super::encode::{FRAMES, PairCoder, Part, Sink, Span, Step, Totals, run_beside, waiting_for};
+use super::encode::{FRAMES, Part, Sink, Span, Step, Totals, run_beside, waiting_for};
+use super::outputs::{Output, OutputsCoder};
 use super::{Error, Matte};
 use crate::frame::{Composite, Rect, Size};
 use crate::software::Decoder;
 use crate::telemetry::LaneClocks;
-use crate::vp9::Pair;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -24,8 +24,8 @@ pub struct CpuLane<'a> {
     pub matte: &'a mut Matte,
     /// Buffers of an earlier run, if any; they are there again after a run that went well.
     pub frames: &'a mut Vec<Composite>,
-    /// Encodes colour and alpha.
-    pub pair: Pair,
+    /// What is made of the frames; their places number what the sink gets.
+    pub outputs: Vec<Output>,
     /// Where the time goes.
     pub clocks: &'a LaneClocks,
     /// Set by a signal: stop at the next frame.
@@ -40,12 +40,12 @@ impl CpuLane<'_> {
     /// The first failure of any stage. When encoding fails the decoder is stopped, and the
     /// encoder's error is the one reported.
     pub fn run(self, sink: &mut Sink<'_>) -> Result<Totals, Error> {
-        let Self { mut decoder, size, eyes, span, matte, frames, pair, clocks, cancel } = self;
+        let Self { mut decoder, size, eyes, span, matte, frames, outputs, clocks, cancel } = self;
         frames.retain(|frame| frame.colour.y.size == size);
         frames.resize_with(FRAMES, || Composite::new(size));
         // A buffer that was filled for the sake of the state only.
         let mut spare = None;
-        let totals = run_beside(PairCoder::new(pair), frames, clocks, cancel, sink, |ring, done| {
+        let totals = run_beside(OutputsCoder::new(outputs), frames, clocks, cancel, sink, |ring, done| {
             let asked = Instant::now();
             let next = decoder.next_picture().map_err(|source| Error::Decode { frames: done, source })?;
             let part = next.as_ref().map_or(Part::Behind, |picture| span.part(picture.pts));

@@ -3,17 +3,42 @@
 //! A cut is where most pixels change at once, in every eye: the mean difference of luma is large, and the
 //! histogram changed too or the difference is very large. It looks at two neighbouring frames only, so a
 //! segment that is warmed up across a cut finds it as a run without segments does.
+//!
+//! Differences are added up in 65536ths, as integers, so that a GPU adds them in any order (`kernels/maps.cu`) and
+//! comes to the same verdict.
 #![forbid(unsafe_code)]
 
 use crate::tensor::Tensor;
 
 /// Mean difference of luma, of 1, from which on a change may be a cut, and that is one by itself. Set by hand:
 /// a cut that is missed leaves the matte as it would be without this, a false one costs a warm-up.
-const MOVED: f32 = 0.10;
-const REPLACED: f32 = 0.28;
+const MOVED: f64 = 0.10;
+const REPLACED: f64 = 0.28;
 /// Share of the pixels that change their bin, from which on a picture has other contents.
-const OTHER: f32 = 0.25;
+const OTHER: f64 = 0.25;
 const BINS: usize = 32;
+/// Of a difference of 1.
+const UNITS: f32 = 65536.0;
+
+/// Least sums over an eye.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Of differences in 65536ths: a change that may be a cut.
+    pub(super) moved: u64,
+    /// The same: one that is.
+    pub(super) replaced: u64,
+    /// Of the changes of all bins: other contents. Every pixel that changes its bin counts twice.
+    pub(super) other: u64,
+}
+
+impl Limits {
+    /// Those of an eye of so many pixels.
+    pub(super) fn of(area: usize) -> Self {
+        let least = |share: f64| (share * area as f64).ceil() as u64;
+        let units = f64::from(UNITS);
+        Self { moved: least(MOVED * units), replaced: least(REPLACED * units), other: least(2.0 * OTHER) }
+    }
+}
 
 /// Compares each frame with the one before.
 #[derive(Debug, Default)]
@@ -49,17 +74,16 @@ impl Cuts {
 }
 
 fn replaced(before: &[f32], now: &[f32]) -> bool {
-    let count = now.len() as f32;
-    let moved = before.iter().zip(now).map(|(a, b)| (a - b).abs()).sum::<f32>() / count;
-    if !(MOVED..REPLACED).contains(&moved) {
-        return moved >= REPLACED;
+    let limits = Limits::of(now.len());
+    let moved = before.iter().zip(now).map(|(a, b)| ((a - b).abs() * UNITS + 0.5) as u64).sum::<u64>();
+    if !(limits.moved..limits.replaced).contains(&moved) {
+        return moved >= limits.replaced;
     }
-    let mut bins = [0i32; BINS];
+    let mut bins = [0i64; BINS];
     let bin = |luma: f32| ((luma * BINS as f32) as usize).min(BINS - 1);
     before.iter().for_each(|&luma| bins[bin(luma)] -= 1);
     now.iter().for_each(|&luma| bins[bin(luma)] += 1);
-    // Every pixel that changes its bin counts twice.
-    bins.iter().map(|bin| bin.abs()).sum::<i32>() as f32 / 2.0 >= OTHER * count
+    bins.iter().map(|bin| bin.unsigned_abs()).sum::<u64>() >= limits.other
 }
 
 #[cfg(test)]

@@ -2,23 +2,22 @@
 //! frames in, encoded frames to the sink, frames back. What encodes them is a [`Coder`].
 #![forbid(unsafe_code)]
 
-use super::Error;
+use super::{Encoded, Error};
 use crate::frame::Composite;
 use crate::telemetry::{Clock, LaneClocks};
-use crate::vp9::{EncodedPair, Pair, PairSource, QUEUE_FRAMES};
+use crate::vp9::{PairSource, QUEUE_FRAMES};
 use crate::webm::muxer;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Frames that go round: one in the hand of each of the two threads, one waiting between them, one
-/// to spare, and those that the pair may hold when it returns. With fewer, both threads could wait
+/// to spare, and those that a pair may hold when it returns. With fewer, both threads could wait
 /// for each other.
 pub(super) const FRAMES: usize = 5 + QUEUE_FRAMES;
 
 /// Receives encoded frames in order.
-pub(super) type Sink<'a> = dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send + 'a;
+pub(super) type Sink<'a> = dyn FnMut(Encoded) -> Result<(), muxer::Error> + Send + 'a;
 
 /// A frame that matting has finished, or has ordered to be finished.
 pub(super) trait Finished: PairSource {
@@ -41,51 +40,10 @@ pub(super) trait Coder<F>: Send {
         pts: i64,
         clocks: &LaneClocks,
         spent: &mut dyn FnMut(F),
-    ) -> Result<Vec<EncodedPair>, Error>;
+    ) -> Result<Vec<Encoded>, Error>;
 
     /// What is still to come after the last frame.
-    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error>;
-}
-
-/// libvpx's two encoders.
-pub(super) struct PairCoder<F> {
-    pair: Pair,
-    /// What the pair may still be reading.
-    held: Vec<Arc<F>>,
-}
-
-impl<F> PairCoder<F> {
-    pub(super) fn new(pair: Pair) -> Self {
-        Self { pair, held: Vec::with_capacity(FRAMES) }
-    }
-}
-
-impl<F: Finished> Coder<F> for PairCoder<F> {
-    fn encode(
-        &mut self,
-        frame: F,
-        pts: i64,
-        clocks: &LaneClocks,
-        spent: &mut dyn FnMut(F),
-    ) -> Result<Vec<EncodedPair>, Error> {
-        clocks.device_wait.time(|| frame.wait())?;
-        let frame = Arc::new(frame);
-        self.held.push(Arc::clone(&frame));
-        let done = clocks.encode.time(|| self.pair.encode(frame, pts, false))?;
-        for frame in std::mem::take(&mut self.held) {
-            match Arc::try_unwrap(frame) {
-                Ok(frame) => spent(frame),
-                Err(busy) => self.held.push(busy),
-            }
-        }
-        Ok(done)
-    }
-
-    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<EncodedPair>, Error> {
-        let last = self.pair.finish()?;
-        self.held.into_iter().filter_map(Arc::into_inner).for_each(spent);
-        Ok(last)
-    }
+    fn finish(self, spent: &mut dyn FnMut(F)) -> Result<Vec<Encoded>, Error>;
 }
 
 /// A frame on its way to the encoders.

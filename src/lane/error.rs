@@ -3,7 +3,7 @@
 
 use crate::frame::Size;
 use crate::gpu::nvdec;
-use crate::{engine, gpu, kernels, software, vp9, webm};
+use crate::{engine, gpu, kernels, render, software, vp9, webm};
 
 /// Failure of a lane; the caller knows the file and adds it.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum Error {
     /// A full-size job was called wrongly.
     #[error("composing failed")]
     Kernel(#[from] kernels::Error),
+    /// An output cannot be rendered.
+    #[error("rendering an output failed")]
+    Render(#[from] render::Error),
     /// libvpx fails.
     #[error("encoding failed")]
     Encode(#[from] vp9::Error),

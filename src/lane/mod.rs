@@ -1,7 +1,7 @@
 //! A lane takes a run of frames through decode -> matte -> encode.
 //!
 //! ```text
-//! Decoder ──Picture──> Matte (sample -> network -> compose) ──Composite──> Pair ──> Sink
+//! Decoder ──Picture──> Matte (sample -> network -> compose) ──Composite──> outputs ──> Sink
 //!  (own threads)         caller's thread                     bounded queue    encode thread
 //! ```
 //!
@@ -17,6 +17,7 @@ mod encode;
 mod error;
 mod gpu;
 mod matte;
+mod outputs;
 mod touch;
 mod wrap;
 
@@ -28,7 +29,9 @@ pub use encode::{Span, Totals};
 pub use error::Error;
 pub use gpu::{
     CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
+    Treatment,
 };
 pub use matte::Matte;
+pub use outputs::{Encoded, OpaqueOutput, Output};
 pub use touch::Touch;
 pub use wrap::margin;

@@ -1,13 +1,13 @@
 //! The lane with a decoder made of thin air: frames that carry their own number must come out in
 //! order, each with its number, its time and its matte; and every way to end early must end.
 
-use super::{CpuLane, Error, Matte, Span, Totals};
+use super::{CpuLane, Encoded, Error, Matte, Output, Span, Totals};
 use crate::frame::{Colour, Composite, Matrix, Picture, Range, Rect, Samples, Size, Yuv420};
 use crate::kernels::key::{ChromaKey, KeyColour, KeyParameters};
 use crate::layout::Edge;
 use crate::software::{self, Decoder, Tally};
 use crate::telemetry::LaneClocks;
-use crate::vp9::{self, EncodedPair, Pair, PairConfig, Quality};
+use crate::vp9::{self, Pair, PairConfig, Quality};
 use crate::webm::muxer;
 use std::sync::atomic::AtomicBool;
 
@@ -100,7 +100,7 @@ impl Around {
             span: Span { matted_from: i64::MIN, shown: 0..i64::MAX },
             matte: &mut self.matte,
             frames: &mut self.frames,
-            pair: Pair::new(&config).unwrap(),
+            outputs: vec![Output::Alpha(Box::new(Pair::new(&config).unwrap()))],
             clocks: &self.clocks,
             cancel: &self.cancel,
         }
@@ -108,7 +108,7 @@ impl Around {
 }
 
 /// Runs a lane into a list.
-fn collect(lane: CpuLane<'_>) -> (Result<Totals, Error>, Vec<EncodedPair>) {
+fn collect(lane: CpuLane<'_>) -> (Result<Totals, Error>, Vec<Encoded>) {
     let mut out = Vec::new();
     let result = lane.run(&mut |pair| {
         out.push(pair);
@@ -138,7 +138,8 @@ fn frames_come_out_in_order_each_with_its_own_number_time_and_matte() {
         let (mut colour, mut alpha) = (vp9::Decoder::new(1).unwrap(), vp9::Decoder::new(1).unwrap());
         for (number, pair) in pairs.iter().enumerate() {
             assert_eq!(pair.pts, 1001 * number as i64);
-            let (colour, alpha) = (plane(&mut colour, &pair.colour), plane(&mut alpha, &pair.alpha));
+            let (colour, alpha) =
+                (plane(&mut colour, &pair.colour), plane(&mut alpha, pair.alpha.as_deref().unwrap()));
             let got = colour.y.row(32)[32];
             assert!(got.abs_diff(luma_of(number as u64)) <= 1, "{quality:?}, frame {number}: luma {got}");
             assert_eq!((alpha.y.row(32)[32], alpha.y.row(4)[90]), (255, 0), "{quality:?}, frame {number}");

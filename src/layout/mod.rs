@@ -20,7 +20,7 @@ mod tests;
 
 pub use basis::{Basis, Confidence, Evidence};
 pub use choose::{Layout, LayoutChoice, StatedProjection, Statements, choose};
-pub use names::{Names, marked_name};
+pub use names::{Names, marked_name, packed_name};
 pub use packing::Packing;
 pub use payload::{MAX_MESH_BYTES, Malformed, read_cubemap, read_equirect, read_mesh};
 pub use projection::{Bounds, Edge, Mesh, Pose, Projection};

@@ -1,8 +1,8 @@
 //! Names of outputs with the marks of a player, so that it shows them in the right shape.
 //!
 //! Marks of the input's name are taken out first: a player would read them, too, and a title with `OU`
-//! in it has misled one before. `_alpha` is never written: players take it for alpha packed into the
-//! picture. Nor is `VR180`: Skybox takes that for a fisheye, others for a plain 180.
+//! in it has misled one before. `_alpha` is written for alpha that is packed into the picture and for
+//! nothing else: players go by it. Nor is `VR180`: Skybox takes that for a fisheye, others for a plain 180.
 #![forbid(unsafe_code)]
 
 use super::choose::Layout;
@@ -34,6 +34,19 @@ pub fn marked_name(stem: &str, layout: &Layout, names: Names) -> String {
         name.push_str(&mark);
     }
     name
+}
+
+/// The name of an output with packed alpha, whose circles have this field of view. It has its marks whatever the
+/// names are like otherwise: no element says it, and without them a player shows the packed picture as it is.
+/// `180_FISHEYE_F180` is read by DeoVR, HereSphere and 4XVR, each by its own part.
+pub fn packed_name(stem: &str, fov_degrees: u16) -> String {
+    let lens = match fov_degrees {
+        180 => "180_FISHEYE_F180".to_owned(),
+        200 => "MKX200".to_owned(),
+        220 => "VRCA220".to_owned(),
+        angle => format!("FISHEYE{angle}"),
+    };
+    format!("{}_LR_{lens}_alpha", unmarked(stem))
 }
 
 fn packing_mark(packing: Packing) -> Option<String> {

@@ -175,6 +175,10 @@ pub struct VideoTrack {
     pub configuration: Vec<u8>,
     /// Colour to work with.
     pub colour: Colour,
+    /// The file's own, of high range, where [`VideoTrack::colour`] was set to standard range: pictures are to be
+    /// mapped.
+    #[serde(skip)]
+    pub mapped_from: Option<Colour>,
     /// Colour as stated by container or bitstream.
     pub declared_colour: DeclaredColour,
     /// Static HDR metadata stated by the container.
@@ -190,11 +194,14 @@ pub struct VideoTrack {
 }
 
 impl VideoTrack {
-    /// Whether [`VideoTrack::colour`] was set to standard range although the file's is high: pictures are to be
-    /// mapped.
+    /// Whether pictures are to be mapped from high to standard range.
     pub fn is_mapped_to_sdr(&self) -> bool {
-        let stated = self.declared_colour.transfer;
-        matches!(stated, Some(Colour::PQ | Colour::HLG)) && !self.colour.is_hdr()
+        self.mapped_from.is_some()
+    }
+
+    /// Colour of pictures as they are decoded.
+    pub fn given_colour(&self) -> Colour {
+        self.mapped_from.unwrap_or(self.colour)
     }
 }
 

@@ -256,6 +256,7 @@ fn describe(video: Demuxed, demuxer: &mut Demuxer) -> Result<(VideoTrack, Option
         shown_until_ticks: video.shown_until_ticks,
         configuration: video.configuration,
         colour: declared_colour.resolve(header.size)?,
+        mapped_from: None,
         declared_colour,
         light: video.light,
         layout: video.layout,

@@ -1,93 +1,26 @@
-//! A run over many files: names of outputs, what is to be done, lanes, a report of all.
+//! A run over many files: what is to be done, lanes, a report of all.
 #![forbid(unsafe_code)]
 
 use super::current::{self, Output};
 use super::device::Found;
 use super::engines;
 use super::error::{Error, chain};
-use super::inputs::Named;
 use super::machine::machine;
-use super::matting::{Models, stage};
-use super::plan::lanes::{Lanes, Need};
-use super::plan::{FilePlan, MattePlan};
+use super::matting::{Models, shown, stage};
+use super::outputs::Looks;
+use super::plan::lanes::{Lanes, Need, Streams};
+use super::plan::{FilePlan, MattePlan, OutputPlan};
 use super::progress::{Event, Observer};
-use super::report::{FileReport, MemoryReport, RunReport};
-use super::schedule::{FileWork, Run, run};
+use super::report::{FileReport, MemoryReport, OutputReport, RunReport};
+use super::schedule::{FileWork, Run, run, thread_lost};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
-use crate::layout::{LayoutChoice, Names, marked_name};
-use crate::media::Source;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
-
-/// Where results are to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// The one input's result.
-    File(PathBuf),
-    /// Every input's result, by its name with a player's marks, below the folders that it was found below.
-    Folder(PathBuf, Names),
-}
-
-/// Gives each input its output. For names with marks each input is opened: marks follow from its layout.
-///
-/// # Errors
-/// Several inputs for one file, two inputs with the same output, an output that is an input.
-pub fn assign_outputs(
-    inputs: &[Named],
-    destination: &Destination,
-    choice: &LayoutChoice,
-) -> Result<Vec<Job>, Error> {
-    let jobs: Vec<Job> = match destination {
-        Destination::File(output) => {
-            let [input] = inputs else {
-                let n = inputs.len();
-                return Err(Error::Usage(format!("--output takes one input, {n} were given; use --out-dir")));
-            };
-            vec![Job { input: input.path.clone(), output: output.clone() }]
-        }
-        Destination::Folder(folder, names) => inputs
-            .iter()
-            .map(|Named { path: input, below }| {
-                let mut name = stem(input, *names, choice)?;
-                name.push(".webm");
-                Ok(Job { input: input.clone(), output: folder.join(below).join(name) })
-            })
-            .collect::<Result<_, Error>>()?,
-    };
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let sources: Vec<PathBuf> = inputs.iter().map(|named| real(&named.path)).collect();
-    let mut taken: HashMap<&Path, &Path> = HashMap::new();
-    for Job { input, output } in &jobs {
-        if sources.contains(&real(output)) {
-            let what = if real(output) == real(input) { "the input itself" } else { "an input of this run" };
-            return Err(Error::Usage(format!("output {} is {what}", output.display())));
-        }
-        if let Some(other) = taken.insert(output, input) {
-            let (a, b, o) = (other.display(), input.display(), output.display());
-            return Err(Error::Usage(format!("{a} and {b} would both be written to {o}")));
-        }
-    }
-    Ok(jobs)
-}
-
-/// Name of the output of `input`, without its extension.
-fn stem(input: &Path, names: Names, choice: &LayoutChoice) -> Result<OsString, Error> {
-    let stem = input.file_stem().ok_or_else(|| {
-        Error::Usage(format!("{} has no file name to derive the output's from", input.display()))
-    })?;
-    match (names, stem.to_str()) {
-        (Names::Plain, _) | (_, None) => Ok(stem.to_os_string()),
-        // What cannot be opened is told of when it is its turn, under any name.
-        (_, Some(text)) => Ok(Source::open(input)
-            .map_or_else(|_| text.to_owned(), |source| marked_name(text, &source.layout(choice), names))
-            .into()),
-    }
-}
 
 /// Does all jobs, several at once where the machine can; a failed one does not stop the others, `stop` does.
 ///
@@ -150,6 +83,7 @@ pub(super) fn run_with(
             lanes,
             settings,
             models: &setup.models,
+            looks: &setup.looks,
             observer,
             stop,
             files: &files,
@@ -174,6 +108,7 @@ pub(super) fn run_with(
 pub(super) struct SetUp {
     pub(super) devices: Vec<Found>,
     pub(super) models: Models,
+    pub(super) looks: Looks,
 }
 
 impl SetUp {
@@ -184,12 +119,18 @@ impl SetUp {
         if let MatteChoice::Network { model, .. } = &settings.matte {
             models.get(model)?;
         }
-        Ok(Self { devices, models })
+        Ok(Self { devices, models, looks: Looks::default() })
     }
 
     /// Looks at all files, several at once; results in their order.
     pub(super) fn survey_all(&self, jobs: &[Job], settings: &Settings) -> Vec<Result<FilePlan, Error>> {
-        jobs.par_iter().map(|job| survey(job, settings, &self.devices[0], &self.models)).collect()
+        let shared = (&self.models, &self.looks);
+        let guarded = |job: &Job| {
+            let surveyed = || survey(job, settings, &self.devices[0], shared);
+            // A panic over one file is no reason to leave the others.
+            catch_unwind(AssertUnwindSafe(surveyed)).unwrap_or_else(|_| Err(thread_lost(&job.input)))
+        };
+        jobs.par_iter().map(guarded).collect()
     }
 
     /// The lanes for what is to be done.
@@ -213,19 +154,25 @@ impl SetUp {
 
     /// Readies the networks before the first lane, and says what is to be said of the engines.
     fn ready(&self, files: &[(FileWork, Vec<usize>)], observer: &dyn Observer) -> Result<(), Error> {
-        let say = |text: &str| observer.event(Event::Note { text });
-        let notes = self.devices.iter().filter_map(|found| match found {
-            Found::Gpu(gpu) if self.needs_network(files) => gpu.engine_note.as_deref(),
-            _ => None,
+        // GPUs and files of a kind have the same to say.
+        let said = RefCell::new(BTreeSet::new());
+        let say = |text: &str| {
+            if said.borrow_mut().insert(text.to_owned()) {
+                observer.event(Event::Note { text });
+            }
+        };
+        let notes = self.devices.iter().flat_map(|found| match found {
+            Found::Gpu(gpu) if self.needs_network(files) => &gpu.notes[..],
+            _ => &[],
         });
-        // GPUs of a kind have the same to say.
-        notes.collect::<BTreeSet<_>>().into_iter().for_each(say);
+        notes.for_each(|note| say(note));
         for plan in files.iter().map(|(work, _)| work.plan()) {
             let MattePlan::Network { model, detail } = &plan.matte else { continue };
             let eyes = plan.layout.packing.eyes(plan.video.size);
             let (weights, stage) = (self.models.get(model)?.1, stage(model, *detail, &eyes)?);
+            let (stage, _) = shown(&stage, plan.layout.projection.edge());
             for found in &self.devices {
-                found.ready((&plan.matte, &stage), &weights, eyes.len(), &say)?;
+                found.ready(&weights, &stage, eyes.len(), &say)?;
             }
         }
         Ok(())
@@ -259,7 +206,13 @@ impl SetUp {
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
         let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
-        Need::new(plan.video.size, on_gpu, software, plan.coding)
+        let pixels = |output: &OutputPlan| output.size.area();
+        let (pairs, others): (Vec<_>, Vec<_>) =
+            plan.outputs.iter().partition(|output| output.target.kind.is_alpha());
+        let others = others.into_iter().map(pixels).sum();
+        let streams = Streams { pair: !pairs.is_empty(), others };
+        let need = Need::new(plan.video.size, on_gpu, software, plan.coding, streams);
+        if on_gpu && plan.video.is_mapped_to_sdr() { need.with_mapping(plan.video.size) } else { need }
     }
 }
 
@@ -269,27 +222,46 @@ enum Begun {
     Skipped(Box<FileReport>),
 }
 
+/// Leaves out of a plan the outputs that are there, complete and current, and gives frames and bytes of these.
+///
+/// # Errors
+/// [`Error::Exists`] when something else has an output's name, unless it may be replaced.
+pub(super) fn missing(mut plan: FilePlan, settings: &Settings) -> Result<(FilePlan, (u64, u64)), Error> {
+    let mut there = (0, 0);
+    if settings.overwrite {
+        return Ok((plan, there));
+    }
+    let mut outputs = Vec::new();
+    for output in std::mem::take(&mut plan.outputs) {
+        match current::state(&output, plan.frames) {
+            Output::Absent => outputs.push(output),
+            Output::Current { frames, bytes } => {
+                there = (frames, there.1 + bytes);
+                plan.notes.push(format!("{} is there, complete and current", output.target.path.display()));
+                // A run that died after its last step but one has left its folder.
+                FileWork::clear(&output, settings.temp_dir.as_deref())?;
+            }
+            Output::Other(why) => return Err(Error::Exists { path: output.target.path, why }),
+        }
+    }
+    plan.outputs = outputs;
+    Ok((plan, there))
+}
+
 /// Decides whether a file is to be done, and finds what an earlier run has left of it.
 fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Error> {
-    let output = &plan.job.output;
-    if !settings.overwrite {
-        match current::state(output, &plan) {
-            Output::Absent => {}
-            Output::Current { frames, bytes } => {
-                let report = FileReport {
-                    input: plan.job.input.clone(),
-                    output: output.clone(),
-                    skipped: true,
-                    frames,
-                    output_bytes: bytes,
-                    ..FileReport::default()
-                };
-                // A run that died after its last step but one has left its folder.
-                FileWork::clear(&plan, settings.temp_dir.as_deref())?;
-                return Ok(Begun::Skipped(Box::new(report)));
-            }
-            Output::Other(why) => return Err(Error::Exists { path: output.clone(), why }),
-        }
+    let (plan, (frames, output_bytes)) = missing(plan, settings)?;
+    if plan.outputs.is_empty() {
+        let report = FileReport {
+            input: plan.job.input.clone(),
+            output: plan.job.first().to_path_buf(),
+            outputs: plan.job.outputs.iter().map(OutputReport::new).collect(),
+            skipped: true,
+            frames,
+            output_bytes,
+            ..FileReport::default()
+        };
+        return Ok(Begun::Skipped(Box::new(report)));
     }
     let work = FileWork::new(plan, place, settings.temp_dir.as_deref())?;
     Ok(Begun::Work(Box::new(work)))
@@ -298,37 +270,10 @@ fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Err
 fn failed(job: &Job, error: &Error) -> FileReport {
     FileReport {
         input: job.input.clone(),
-        output: job.output.clone(),
+        output: job.first().to_path_buf(),
+        outputs: job.outputs.iter().map(OutputReport::new).collect(),
         error: Some(chain(error)),
         exit_code: error.fault().exit_code(),
         ..FileReport::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn assign(inputs: &[&str], destination: Destination) -> Result<Vec<Job>, Error> {
-        let named = |name: &&str| Named { path: PathBuf::from(name), below: PathBuf::new() };
-        assign_outputs(&inputs.iter().map(named).collect::<Vec<_>>(), &destination, &LayoutChoice::default())
-    }
-
-    #[test]
-    fn outputs_are_named_after_their_inputs() {
-        let jobs =
-            assign(&["a/x_LR_180.mp4", "y.mkv"], Destination::Folder("out".into(), Names::Plain)).unwrap();
-        assert_eq!(jobs[0].output, Path::new("out/x_LR_180.webm"));
-        assert_eq!(jobs[1].output, Path::new("out/y.webm"));
-    }
-
-    #[test]
-    fn collisions_are_refused_before_work_begins() {
-        let folder = || Destination::Folder("out".into(), Names::Plain);
-        let message = |r: Result<Vec<Job>, Error>| r.unwrap_err().to_string();
-        assert!(message(assign(&["a/x.mp4", "b/x.mkv"], folder())).contains("both be written"));
-        assert!(message(assign(&["out/x.webm"], folder())).contains("input itself"));
-        assert!(message(assign(&["a", "b"], Destination::File("c".into()))).contains("--out-dir"));
-        assert!(message(assign(&["a"], Destination::File("a".into()))).contains("input itself"));
     }
 }

@@ -1,11 +1,12 @@
 //! Whether an output that is there is the one that a run would make.
 #![forbid(unsafe_code)]
 
-use super::plan::FilePlan;
+use super::outputs::OutputKind;
+use super::plan::OutputPlan;
+use super::stills;
 use super::timeline::IDENTITY_TAG;
 use crate::webm::reader::Reader;
 use std::fs::File;
-use std::path::Path;
 
 /// An output as it was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,9 +24,13 @@ pub(super) enum Output {
     Other(String),
 }
 
-/// Looks at an output. An output has its name only when it is complete, so its header tells enough; the reader
+/// Looks at an output of a file with so many frames. An output has its name only when it is complete, so its header tells enough; the reader
 /// refuses a copy that ends before its Segment does.
-pub(super) fn state(path: &Path, plan: &FilePlan) -> Output {
+pub(super) fn state(output: &OutputPlan, frames: Option<u64>) -> Output {
+    if output.target.kind == OutputKind::Png {
+        return stills::state(output);
+    }
+    let path = &output.target.path;
     let Ok(metadata) = std::fs::metadata(path) else { return Output::Absent };
     let other = |why: &str| Output::Other(why.to_owned());
     if !metadata.is_file() {
@@ -42,9 +47,9 @@ pub(super) fn state(path: &Path, plan: &FilePlan) -> Output {
     };
     match reader.header().tags.iter().find(|(name, _)| name == IDENTITY_TAG) {
         None => other("it was not made by this program"),
-        Some((_, name)) if *name != plan.work_name => {
+        Some((_, name)) if *name != output.work_name => {
             other("it was made of another source or with other settings")
         }
-        Some(_) => Output::Current { frames: plan.frames.unwrap_or(0), bytes: metadata.len() },
+        Some(_) => Output::Current { frames: frames.unwrap_or(0), bytes: metadata.len() },
     }
 }

@@ -1,7 +1,7 @@
 //! Which device a run works on, and what its lanes share there.
 #![forbid(unsafe_code)]
 
-use super::engines::{EngineChoice, EngineSettings, GpuEngine, capability, choose};
+use super::engines::{EngineChoice, EngineSettings, GpuEngine, capability, choose, one_for_all};
 use super::error::Error;
 use super::input::software_decoder;
 use super::plan::MattePlan;
@@ -35,13 +35,15 @@ pub struct Gpu {
     pub device: Arc<Device>,
     /// Its name, as the driver says.
     pub name: String,
-    /// What runs the network.
+    /// What runs networks.
     pub engine: GpuEngine,
-    /// What is to be said of that choice.
-    pub engine_note: Option<String>,
+    /// What is to be said of that choice, and of GPUs that are left out.
+    pub notes: Vec<String>,
     nvdec: Result<Arc<Library>, gpu::nvdec::Error>,
     models: Mutex<HashMap<ModelKey, Arc<Model>>>,
     pub(super) prepared: Mutex<HashMap<ModelKey, Arc<Prepared>>>,
+    /// Whether TensorRT was found good at a network before.
+    pub(super) validated: Mutex<HashMap<ModelKey, bool>>,
 }
 
 /// The outcome of looking for a device.
@@ -61,10 +63,13 @@ impl Found {
         let mut devices = Self::devices(choice, engine.choice)?;
         for found in &mut devices {
             if let Self::Gpu(gpu) = found {
-                let chosen = choose(engine, &gpu.name, capability(&gpu.device));
-                (gpu.engine, gpu.engine_note) = chosen.map_err(crate::engine::Error::from)?;
+                let chosen = choose(engine, capability(&gpu.device));
+                let (engine, note) = chosen.map_err(crate::engine::Error::from)?;
+                gpu.engine = engine;
+                gpu.notes.extend(note);
             }
         }
+        one_for_all(&mut devices);
         Ok(devices)
     }
 
@@ -84,28 +89,39 @@ impl Found {
                         .map_err(|source| Error::Device { name: format!("cuda:{ordinal}"), source })
                 })
                 .collect(),
-            DeviceChoice::Auto => {
-                let opened: Vec<_> = match Device::count() {
-                    Ok(count) => (0..count.max(1)).map(Self::open).collect(),
-                    Err(error) => vec![Err(error)],
-                };
-                let (working, failed): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
-                if working.is_empty() {
-                    let why = failed.into_iter().find_map(Result::err);
-                    let why = why.map_or("no GPU".to_owned(), |error| super::chain(&error));
-                    return Ok(vec![Self::Cpu(why)]);
-                }
-                Ok(working.into_iter().flatten().collect())
+            DeviceChoice::Auto => Ok(Self::every_gpu()),
+        }
+    }
+
+    /// All GPUs that work; where there is none, the CPU with the reason.
+    fn every_gpu() -> Vec<Self> {
+        let opened: Vec<_> = match Device::count() {
+            Ok(count) => (0..count.max(1)).map(Self::open).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        let mut working = Vec::new();
+        let mut left_out = Vec::new();
+        for (ordinal, opened) in opened.into_iter().enumerate() {
+            match opened {
+                Ok(found) => working.push(found),
+                Err(error) => left_out.push((ordinal, super::chain(&error))),
             }
         }
+        if let Some(Self::Gpu(first)) = working.first_mut() {
+            let told = |(ordinal, why)| format!("cuda:{ordinal} is left out: {why}");
+            first.notes.extend(left_out.into_iter().map(told));
+            return working;
+        }
+        let why = left_out.into_iter().map(|(_, why)| why).next();
+        vec![Self::Cpu(why.unwrap_or_else(|| "no GPU".to_owned()))]
     }
 
     fn open(ordinal: usize) -> Result<Self, gpu::Error> {
         let device = Device::open(ordinal)?;
         let name = device.name()?;
-        let (engine, engine_note, nvdec) = (GpuEngine::Native, None, Library::load());
-        let (models, prepared) = Default::default();
-        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, engine_note, nvdec, models, prepared })))
+        let (engine, notes, nvdec) = (GpuEngine::Native, Vec::new(), Library::load());
+        let (models, prepared, validated) = Default::default();
+        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, notes, nvdec, models, prepared, validated })))
     }
 
     /// Where the network works, for people.
@@ -113,14 +129,6 @@ impl Found {
         match self {
             Self::Gpu(gpu) => format!("on {}", gpu.name),
             Self::Cpu(_) => "on the CPU".to_owned(),
-        }
-    }
-
-    /// The engine that runs the network.
-    pub fn engine(&self) -> &'static str {
-        match self {
-            Self::Gpu(gpu) => gpu.engine.name(),
-            Self::Cpu(_) => "CPU",
         }
     }
 
@@ -136,6 +144,17 @@ impl Found {
                 Err(source) => Err(Error::Device { name: gpu.name.clone(), source }),
             },
         }
+    }
+
+    /// Whether an error shows that no more should be asked of the device, at least with as many lanes, and why.
+    pub(super) fn unfit(&self, error: &Error) -> Option<&'static str> {
+        let Self::Gpu(gpu) = self else { return None };
+        // What has spoilt a context fails every later call in it.
+        let lost = gpu.device.memory().is_err() || gpu::Stream::new(&gpu.device).is_err();
+        if lost {
+            return Some("its GPU is lost");
+        }
+        gpu::is_out_of_memory(error).then_some("its GPU has no memory left")
     }
 
     /// What decodes a video that is matted like this, and why.
@@ -189,9 +208,6 @@ impl Found {
 impl Gpu {
     /// NVDEC's library if this GPU's decoder takes the video, else why not.
     fn decoder_for(&self, video: &VideoTrack) -> Result<Arc<Library>, String> {
-        if video.is_mapped_to_sdr() {
-            return Err("HDR is mapped to SDR there".to_owned());
-        }
         let library = self.nvdec.as_ref().map_err(|error| super::chain(error))?;
         library.can_decode(&self.device, &video.into()).map_err(|error| super::chain(&error))?;
         Ok(Arc::clone(library))

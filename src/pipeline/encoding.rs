@@ -1,12 +1,15 @@
-//! The encoders of a GPU lane with their buffers, which are kept from one segment to the next.
+//! The encoders of a lane's outputs; those of a GPU lane with their buffers, which are kept from one segment to the
+//! next.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
-use super::plan::Coding;
+use super::outputs::{Look, Looks};
+use super::plan::{Coding, FilePlan};
 use crate::gpu::Device;
-use crate::lane::{GpuCoding, HostFrame, NativeGear};
+use crate::lane::{GpuCoding, HostFrame, NativeGear, Output};
+use crate::render::Straight;
 use crate::vp9::native::PairWriter;
-use crate::vp9::{Pair, PairConfig};
+use crate::vp9::{Pair, PairConfig, Single};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ pub(super) struct GpuBuffers {
 }
 
 impl GpuBuffers {
-    /// The encoder for another run over frames of the same size and settings; `path` is what is encoded.
+    /// The encoder for another run over frames of the same size and settings; `outputs` gives those of libvpx.
     ///
     /// # Errors
     /// What libvpx refuses, or memory that the device has not.
@@ -28,10 +31,10 @@ impl GpuBuffers {
         device: &Arc<Device>,
         coding: Coding,
         config: &PairConfig,
-        path: &Path,
+        outputs: impl FnOnce() -> Result<Vec<Output>, Error>,
     ) -> Result<GpuCoding<'_>, Error> {
         if coding == Coding::Libvpx {
-            return Ok(GpuCoding::Libvpx { pair: Box::new(pair(config, path)?), frames: &mut self.frames });
+            return Ok(GpuCoding::Libvpx { outputs: outputs()?, frames: &mut self.frames });
         }
         let levels = config.quality.native_levels(config.crf);
         let gear = match &mut self.native {
@@ -51,4 +54,31 @@ impl GpuBuffers {
 /// libvpx's encoders.
 pub(super) fn pair(config: &PairConfig, path: &Path) -> Result<Pair, Error> {
     Pair::new(config).map_err(|source| Error::Encode { path: path.to_path_buf(), source })
+}
+
+/// The outputs `places` of a plan, ready for a run of frames; `config` is that of colour and alpha.
+///
+/// # Errors
+/// What libvpx refuses, or a picture that cannot be read.
+pub(super) fn outputs(
+    plan: &FilePlan,
+    places: &[usize],
+    config: &PairConfig,
+    looks: &Looks,
+) -> Result<Vec<Output>, Error> {
+    let path = &plan.job.input;
+    let output = |&place: &usize| {
+        let output = &plan.outputs[place];
+        let rendering = |source| Error::Render { path: path.clone(), source };
+        let renderer = match (looks.renderer(&output.look).map_err(rendering)?, &output.look) {
+            (Some(renderer), _) => renderer,
+            (None, Look::Png) => return Ok(Output::Stills(Straight::new(output.colour))),
+            (None, _) => return Ok(Output::Alpha(Box::new(pair(config, path)?))),
+        };
+        let config = PairConfig { size: output.size, colour: output.colour, ..config.clone() };
+        let encoder = Single::new(&config, output.look.shown());
+        let encoder = encoder.map_err(|source| Error::Encode { path: path.clone(), source })?;
+        Ok(Output::opaque(renderer, plan.video.size, encoder))
+    };
+    places.iter().map(output).collect()
 }

@@ -1,16 +1,16 @@
 //! Which engine runs the network, and its plans: what was asked for against what this machine has.
 #![forbid(unsafe_code)]
 
-use super::device::{Found, Gpu};
+use super::device::{Found, Gpu, ModelKey};
 use super::error::{Error, chain};
-use super::plan::MattePlan;
 use super::settings::Settings;
 use crate::engine::DeviceEngine;
 use crate::engine::native::NativeEngine;
-use crate::engine::tensorrt::{self, Capability, Prepared, Toolkit, is_validated, lane_engine};
+use crate::engine::tensorrt::{self, Capability, PlanKey, Prepared, Toolkit, is_validated, lane_engine};
 use crate::gpu::Device;
 use crate::rvm::locate::DEFAULT_FOLDER;
 use crate::rvm::{Stage, Weights, build_graph};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
@@ -37,22 +37,25 @@ pub struct EngineSettings {
     pub tensorrt_lib: Option<PathBuf>,
 }
 
-/// What runs the network on a GPU.
+/// What runs networks on a GPU.
 pub enum GpuEngine {
     /// Our own kernels.
     Native,
     /// TensorRT.
-    TensorRt(Toolkit),
+    TensorRt {
+        /// The library.
+        toolkit: Toolkit,
+        /// It was asked for; otherwise it runs what it was found good at before, and our own kernels run the rest.
+        always: bool,
+    },
 }
 
-impl GpuEngine {
-    /// For people, and for the identity of outputs.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Native => "native CUDA",
-            Self::TensorRt(_) => tensorrt::library::PRODUCT,
-        }
-    }
+/// A network as a lane sees it: weights, stage, eyes.
+type Seen<'a> = (&'a Weights, &'a Stage, usize);
+
+fn key_of((weights, stage, eyes): Seen<'_>) -> ModelKey {
+    let size = stage.size();
+    (weights.hash(), [size.height, size.width], stage.ratio_is_one(), eyes)
 }
 
 /// Folder of plans.
@@ -72,7 +75,6 @@ pub fn capability(device: &Device) -> Capability {
 /// When TensorRT was asked for and cannot be had.
 pub(super) fn choose(
     settings: &EngineSettings,
-    gpu: &str,
     capability: Capability,
 ) -> Result<(GpuEngine, Option<String>), tensorrt::Error> {
     let toolkit = || {
@@ -84,10 +86,9 @@ pub(super) fn choose(
         Toolkit::load(settings.tensorrt_lib.as_deref())
     };
     match settings.choice {
-        EngineChoice::TensorRt => Ok((GpuEngine::TensorRt(toolkit()?), None)),
+        EngineChoice::TensorRt => Ok((GpuEngine::TensorRt { toolkit: toolkit()?, always: true }, None)),
         EngineChoice::Auto => Ok(match toolkit() {
-            Ok(toolkit) if is_validated(plan_folder(), gpu, &toolkit) => (GpuEngine::TensorRt(toolkit), None),
-            Ok(_) => instead(&tensorrt::Error::NotValidated),
+            Ok(toolkit) => (GpuEngine::TensorRt { toolkit, always: false }, None),
             // Not what anybody who has not installed it wants to hear of.
             Err(tensorrt::Error::NotBuilt) => (GpuEngine::Native, None),
             Err(tensorrt::Error::NoLibrary { .. }) if settings.tensorrt_lib.is_none() => {
@@ -100,10 +101,56 @@ pub(super) fn choose(
 }
 
 fn instead(error: &tensorrt::Error) -> (GpuEngine, Option<String>) {
-    (GpuEngine::Native, Some(format!("{}; the native engine is used", chain(error))))
+    (GpuEngine::Native, Some(native_instead(error)))
+}
+
+fn native_instead(error: &tensorrt::Error) -> String {
+    format!("{}; the native engine is used", chain(error))
+}
+
+/// With GPUs of different kinds the bytes of an output would depend on which of them did a segment: TensorRT is left
+/// out where it was not asked for.
+pub(super) fn one_for_all(devices: &mut [Found]) {
+    let mut gpus: Vec<&mut Gpu> = devices
+        .iter_mut()
+        .filter_map(|found| match found {
+            Found::Gpu(gpu) => Some(&mut **gpu),
+            Found::Cpu(_) => None,
+        })
+        .collect();
+    let names: BTreeSet<&str> = gpus.iter().map(|gpu| gpu.name.as_str()).collect();
+    if names.len() < 2 {
+        return;
+    }
+    for gpu in &mut gpus {
+        if matches!(gpu.engine, GpuEngine::TensorRt { always: false, .. }) {
+            gpu.engine = GpuEngine::Native;
+            let why = "the GPUs here are of different kinds; the native engine is used on all of them";
+            gpu.notes.push(why.to_owned());
+        }
+    }
 }
 
 impl Gpu {
+    /// The library, where TensorRT runs this network.
+    fn tensorrt_for(&self, seen: Seen<'_>) -> Option<&Toolkit> {
+        match &self.engine {
+            GpuEngine::Native => None,
+            GpuEngine::TensorRt { toolkit, always: true } => Some(toolkit),
+            GpuEngine::TensorRt { toolkit, always: false } => {
+                let mut known = self.validated.lock().unwrap_or_else(PoisonError::into_inner);
+                // Once and for all: the identity of an output tells what was found.
+                let look = || is_validated(plan_folder(), &self.name, &self.plan_key(toolkit, seen));
+                known.entry(key_of(seen)).or_insert_with(look).then_some(toolkit)
+            }
+        }
+    }
+
+    fn plan_key(&self, toolkit: &Toolkit, (weights, stage, eyes): Seen<'_>) -> PlanKey {
+        let size = (stage.size(), stage.ratio_is_one());
+        PlanKey::new(toolkit.version(), capability(&self.device), weights, size, eyes)
+    }
+
     /// An engine for a lane.
     ///
     /// # Errors
@@ -114,9 +161,9 @@ impl Gpu {
         stage: &Stage,
         eyes: usize,
     ) -> Result<Box<dyn DeviceEngine>, Error> {
-        match &self.engine {
-            GpuEngine::Native => Ok(Box::new(NativeEngine::new(&self.model(weights, stage, eyes)?)?)),
-            GpuEngine::TensorRt(toolkit) => {
+        match self.tensorrt_for((weights, stage, eyes)) {
+            None => Ok(Box::new(NativeEngine::new(&self.model(weights, stage, eyes)?)?)),
+            Some(toolkit) => {
                 let prepared = self.prepared(toolkit, (weights, stage, eyes), &|_| {})?;
                 Ok(lane_engine(&self.device, &prepared)?)
             }
@@ -127,27 +174,24 @@ impl Gpu {
     fn prepared(
         &self,
         toolkit: &Toolkit,
-        (weights, stage, eyes): (&Weights, &Stage, usize),
+        seen: Seen<'_>,
         say: &dyn Fn(&str),
     ) -> Result<Arc<Prepared>, Error> {
-        let size = stage.size();
-        let key = (weights.hash(), [size.height, size.width], stage.ratio_is_one(), eyes);
         let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = key_of(seen);
         if let Some(prepared) = known.get(&key) {
             return Ok(Arc::clone(prepared));
         }
-        let name = weights.variant().name();
-        let graph = build_graph(weights, size, stage.ratio_is_one()).map_err(|e| Error::model(name, e))?;
-        let text = format!(
-            "building a {} engine for {name}, {eyes} x {}x{}; it is kept in {}",
-            self.engine.name(),
-            size.width,
-            size.height,
-            plan_folder().display()
-        );
+        let (weights, stage, eyes) = seen;
+        let graph = build_graph(weights, stage.size(), stage.ratio_is_one())
+            .map_err(|e| Error::model(weights.variant().name(), e))?;
+        let building = || {
+            let what = self.plan_key(toolkit, seen).describe();
+            say(&format!("building an engine in {}: {what}", plan_folder().display()));
+        };
         let recipe = (weights, &Arc::new(graph));
-        let capability = capability(&self.device);
-        let prepared = tensorrt::prepare(toolkit, recipe, eyes, capability, plan_folder(), &|| say(&text));
+        let prepared =
+            tensorrt::prepare(toolkit, recipe, eyes, capability(&self.device), plan_folder(), &building);
         let prepared = Arc::new(prepared.map_err(crate::engine::Error::from)?);
         prepared.validate(&self.device)?;
         known.insert(key, Arc::clone(&prepared));
@@ -156,21 +200,36 @@ impl Gpu {
 }
 
 impl Found {
+    /// What runs this network, for people and for the identity of outputs.
+    pub(super) fn engine_for(&self, weights: &Weights, stage: &Stage, eyes: usize) -> &'static str {
+        match self {
+            Self::Cpu(_) => "CPU",
+            Self::Gpu(gpu) if gpu.tensorrt_for((weights, stage, eyes)).is_some() => {
+                tensorrt::library::PRODUCT
+            }
+            Self::Gpu(_) => "native CUDA",
+        }
+    }
+
     /// Readies the network of a matte for all lanes: with TensorRT, plans that are missing are built now.
     ///
     /// # Errors
     /// As [`Gpu::lane_engine`].
     pub(super) fn ready(
         &self,
-        (matte, stage): (&MattePlan, &Stage),
         weights: &Weights,
+        stage: &Stage,
         eyes: usize,
         say: &dyn Fn(&str),
     ) -> Result<(), Error> {
-        if let (Self::Gpu(gpu), MattePlan::Network { .. }) = (self, matte)
-            && let GpuEngine::TensorRt(toolkit) = &gpu.engine
-        {
-            gpu.prepared(toolkit, (weights, stage, eyes), say)?;
+        let Self::Gpu(gpu) = self else { return Ok(()) };
+        let GpuEngine::TensorRt { toolkit, .. } = &gpu.engine else { return Ok(()) };
+        let seen = (weights, stage, eyes);
+        if let Some(toolkit) = gpu.tensorrt_for(seen) {
+            gpu.prepared(toolkit, seen, say)?;
+        } else {
+            let plan = gpu.plan_key(toolkit, seen).describe();
+            say(&native_instead(&tensorrt::Error::NotValidated { plan }));
         }
         Ok(())
     }
@@ -202,7 +261,7 @@ mod tests {
         capability: (u32, u32),
     ) -> Result<(GpuEngine, Option<String>), tensorrt::Error> {
         let settings = EngineSettings { choice, tensorrt_lib: lib.map(PathBuf::from) };
-        choose(&settings, "a GPU", Capability::new(capability.0, capability.1))
+        choose(&settings, Capability::new(capability.0, capability.1))
     }
 
     #[cfg(all(feature = "tensorrt", not(feature = "tensorrt-enterprise")))]

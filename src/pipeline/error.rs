@@ -3,7 +3,7 @@
 
 use crate::engine::tensorrt;
 use crate::gpu::{self, nvdec};
-use crate::{engine, kernels, lane, media, software, sound, vp9, webm};
+use crate::{engine, kernels, lane, media, render, software, sound, vp9, webm};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +130,15 @@ pub enum Error {
         #[source]
         source: vp9::Error,
     },
+    /// An output cannot be shown as it was asked for.
+    #[error("{}", path.display())]
+    Render {
+        /// The input.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: render::Error,
+    },
     /// The decoder cannot be set up.
     #[error("{}", path.display())]
     Decoder {
@@ -202,7 +211,7 @@ pub enum Error {
         source: sound::Error,
     },
     /// A finished segment cannot be read back.
-    #[error("{}: finished segment", path.display())]
+    #[error("{}: this finished segment cannot be read; start again, and it is made anew", path.display())]
     Segment {
         /// The segment's file.
         path: PathBuf,
@@ -241,7 +250,8 @@ impl Error {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Usage(_) => Fault::Usage,
+            // A layout that cannot be packed, a picture that is none: the options say it.
+            Self::Usage(_) | Self::Render { .. } => Fault::Usage,
             Self::Decoder { source, .. } => decoder_fault(source),
             Self::Lane { source, .. } => match source {
                 lane::Error::Decode { source, .. } => decoder_fault(source),
@@ -257,6 +267,7 @@ impl Error {
                 lane::Error::Engine(_)
                 | lane::Error::Kernel(_)
                 | lane::Error::Encode(_)
+                | lane::Error::Render(_)
                 | lane::Error::Bits(_)
                 | lane::Error::TooMuchDetail
                 | lane::Error::ThreadLost => Fault::Bug,
@@ -300,7 +311,7 @@ fn tensorrt_fault(error: &tensorrt::Error) -> Fault {
         | Error::Damaged { .. }
         | Error::OtherPlan { .. } => Fault::SetUp,
         Error::Io { .. } => Fault::Output,
-        Error::NotServed { .. } | Error::Call { .. } | Error::Differs { .. } | Error::NotValidated => {
+        Error::NotServed { .. } | Error::Call { .. } | Error::Differs { .. } | Error::NotValidated { .. } => {
             Fault::Device
         }
     }

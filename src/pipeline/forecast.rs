@@ -1,14 +1,13 @@
 //! What a run would do, before it does it: for `vrpipe plan`, and nothing is written.
 #![forbid(unsafe_code)]
 
-use super::batch::SetUp;
-use super::current::{self, Output};
+use super::batch::{SetUp, missing};
 use super::error::{Error, chain};
 use super::matting::Models;
-use super::plan::FilePlan;
 use super::plan::cost::{Cost, expected_seconds};
 use super::plan::lanes::{Lanes, Need};
-use super::settings::{Job, Settings};
+use super::plan::{FilePlan, OutputPlan};
+use super::settings::{Job, Settings, Target};
 use super::store::Store;
 use crate::sound::TrackPlan;
 use std::path::PathBuf;
@@ -35,8 +34,10 @@ pub struct Forecast {
 pub struct FileForecast {
     /// The input.
     pub input: PathBuf,
-    /// Its output.
+    /// Its first output.
     pub output: PathBuf,
+    /// All that were asked for.
+    pub outputs: Vec<Target>,
     /// Why it cannot be done; the other fields are then as good as empty.
     pub error: Option<String>,
     /// Exit code of that error, 0 without one.
@@ -47,7 +48,7 @@ pub struct FileForecast {
     pub segments: usize,
     /// Frames in all, as far as the file tells.
     pub frames: Option<u64>,
-    /// Whether the output is there already, complete and current.
+    /// Whether all outputs are there already, complete and current.
     pub is_current: bool,
     /// Whether finished segments of an earlier run are there.
     pub resumes: bool,
@@ -64,12 +65,12 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let mut files = Vec::new();
     let mut work = Vec::new();
     for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {
-        let checked = surveyed.and_then(|plan| check(plan, settings));
+        let checked = surveyed.and_then(|plan| missing(plan, settings));
         files.push(match &checked {
-            Ok((plan, is_current)) => describe(plan, *is_current, settings, &setup),
+            Ok((plan, _)) => describe(plan, settings, &setup),
             Err(error) => failed(job, error),
         });
-        work.extend(checked.ok().filter(|(_, is_current)| !is_current).map(|(plan, _)| plan));
+        work.extend(checked.ok().map(|(plan, _)| plan).filter(|plan| !plan.outputs.is_empty()));
     }
     if work.is_empty() {
         let (temporary_bytes, output_bytes, seconds) = (0, 0, 0.0);
@@ -98,21 +99,11 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     })
 }
 
-fn check(plan: FilePlan, settings: &Settings) -> Result<(FilePlan, bool), Error> {
-    if settings.overwrite {
-        return Ok((plan, false));
-    }
-    match current::state(&plan.job.output, &plan) {
-        Output::Absent => Ok((plan, false)),
-        Output::Current { .. } => Ok((plan, true)),
-        Output::Other(why) => Err(Error::Exists { path: plan.job.output.clone(), why }),
-    }
-}
-
 fn failed(job: &Job, error: &Error) -> FileForecast {
     FileForecast {
         input: job.input.clone(),
-        output: job.output.clone(),
+        output: job.first().to_path_buf(),
+        outputs: job.outputs.clone(),
         error: Some(chain(error)),
         exit_code: error.fault().exit_code(),
         found: Vec::new(),
@@ -124,12 +115,13 @@ fn failed(job: &Job, error: &Error) -> FileForecast {
     }
 }
 
-fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetUp) -> FileForecast {
+fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> FileForecast {
     let FilePlan { job, video, layout, container, .. } = plan;
     let path = setup.devices[0].decode_path_for(video, &plan.matte);
     FileForecast {
         input: job.input.clone(),
-        output: job.output.clone(),
+        output: job.first().to_path_buf(),
+        outputs: job.outputs.clone(),
         error: None,
         exit_code: 0,
         found: [
@@ -139,12 +131,16 @@ fn describe(plan: &FilePlan, is_current: bool, settings: &Settings, setup: &SetU
             plan.matte_report.sentence(),
         ]
         .into_iter()
+        .chain(plan.outputs.iter().filter(|_| !plan.only_alpha()).map(OutputPlan::describe))
         .chain(plan.sound.iter().map(TrackPlan::describe))
         .collect(),
         segments: plan.segments.len(),
         frames: plan.frames,
-        is_current,
-        resumes: Store::folder_for(&job.output, settings.temp_dir.as_deref()).exists(),
+        is_current: plan.outputs.is_empty(),
+        resumes: plan
+            .outputs
+            .iter()
+            .any(|output| Store::folder_for(&output.target.path, settings.temp_dir.as_deref()).exists()),
         notes: plan.notes.clone(),
     }
 }

@@ -1,11 +1,12 @@
 //! Pictures of high dynamic range made standard as they come out of the decoder.
 //!
 //! All that follows - the network, composing, the encoders, verification - sees a standard picture, on every
-//! device. The mapping itself runs on the CPU, so such a video is decoded in software, too.
+//! device. A GPU lane maps decoded pictures there; where pictures come to the host, a decoder maps them.
 #![forbid(unsafe_code)]
 
 use crate::frame::{Colour, Light, Picture};
 use crate::kernels::hdr::ToSdr;
+use crate::media::VideoTrack;
 use crate::software::{self, Decoder, Tally};
 
 /// What becomes of high dynamic range.
@@ -45,6 +46,11 @@ impl Decoder for Mapped {
     }
 }
 
+/// The mapping of a track's pictures as they are decoded, if they are to be mapped.
+pub(super) fn mapping(video: &VideoTrack) -> Option<ToSdr> {
+    ToSdr::new(video.mapped_from?, video.light.as_ref())
+}
+
 /// `decoder` with pictures of standard range where `wanted` is such and `given`, what it decodes, is not.
 pub(super) fn mapped(
     decoder: Box<dyn Decoder>,
@@ -65,9 +71,7 @@ pub(super) fn note(given: Colour, choice: HdrChoice) -> Option<String> {
         _ => return None,
     };
     Some(match choice {
-        HdrChoice::Map => format!(
-            "HDR ({name}) is mapped to SDR (BT.709), on the CPU, and therefore decoded in software; --hdr keep leaves it"
-        ),
+        HdrChoice::Map => format!("HDR ({name}) is mapped to SDR (BT.709); --hdr keep leaves it"),
         HdrChoice::Keep => {
             format!(
                 "HDR ({name}) is kept in 8 bits, the only depth with alpha that browsers play: gradients may band"

@@ -38,6 +38,7 @@ impl Input {
         if self.video.colour.is_hdr() {
             self.notes.extend(hdr::note(self.video.colour, choice));
             if choice == HdrChoice::Map {
+                self.video.mapped_from = Some(self.video.colour);
                 self.video.colour = ToSdr::colour();
             }
         }

@@ -1,11 +1,15 @@
 //! From what the user named - files, folders, patterns - to the videos that are meant.
 //!
 //! A folder stands for all videos in it and below, in the order of their names; a pattern, which the shell may
-//! have left alone, for what it matches. A file is taken as it is, whatever its name ends in.
+//! have left alone, for what it matches. Both leave out what this program has made, so that a run whose results lie
+//! among its inputs can be repeated. A file is taken as it is, whatever its name ends in.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
+use super::timeline::IDENTITY_TAG;
+use crate::webm::reader::Reader;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -29,6 +33,10 @@ pub fn find_inputs(names: &[PathBuf], outputs: Option<&Path>) -> Result<Vec<Name
     let outputs = outputs.and_then(|folder| folder.canonicalize().ok());
     let mut found = Vec::new();
     for name in names {
+        if name.is_dir() && names.len() > 1 && is_same(name, outputs.as_deref()) {
+            // `run work/* --out-dir work/out`: the shell names the results' folder, too.
+            continue;
+        }
         if name.is_dir() {
             found.extend(folder(name, outputs.as_deref())?);
         } else if name.exists() || !is_pattern(name) {
@@ -43,6 +51,10 @@ pub fn find_inputs(names: &[PathBuf], outputs: Option<&Path>) -> Result<Vec<Name
     Ok(found)
 }
 
+fn is_same(folder: &Path, outputs: Option<&Path>) -> bool {
+    outputs.is_some_and(|outputs| folder.canonicalize().is_ok_and(|path| path == outputs))
+}
+
 fn is_pattern(name: &Path) -> bool {
     name.to_str().is_some_and(|name| name.contains(['*', '?', '[']))
 }
@@ -54,15 +66,26 @@ fn matches(pattern: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> 
     for path in paths {
         let path = path.map_err(|e| Error::Usage(format!("{text}: {e}")))?;
         if path.is_dir() {
-            found.extend(folder(&path, outputs)?);
-        } else {
+            if !is_same(&path, outputs) {
+                found.extend(folder(&path, outputs)?);
+            }
+        } else if !is_output(&path) {
             found.push(Named { path, below: PathBuf::new() });
         }
     }
     if found.is_empty() {
-        return Err(Error::Usage(format!("nothing matches {text}")));
+        return Err(Error::Usage(format!("nothing matches {text} (outputs of this program are left out)")));
     }
     Ok(found)
+}
+
+/// Whether a file says that this program has made it.
+fn is_output(path: &Path) -> bool {
+    let is_webm = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("webm"));
+    // Looked at only where it is a file: a pipe would wait for its writer.
+    let file = (is_webm && path.is_file()).then(|| File::open(path).ok()).flatten();
+    let reader = file.and_then(|file| Reader::open(file).ok());
+    reader.is_some_and(|reader| reader.header().tags.iter().any(|(name, _)| name == IDENTITY_TAG))
 }
 
 fn folder(root: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> {
@@ -78,10 +101,16 @@ fn folder(root: &Path, outputs: Option<&Path>) -> Result<Vec<Named>, Error> {
         !skipped && !is_output
     });
     for entry in entries {
-        let entry = entry.map_err(|e| Error::Usage(format!("{}: {e}", root.display())))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A dangling link or a folder of somebody else's stops nobody from doing the rest.
+            Err(error) if error.depth() > 0 => continue,
+            Err(error) => return Err(Error::Usage(format!("{}: {error}", root.display()))),
+        };
         let path = entry.path();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        if entry.file_type().is_file() && ending.is_some_and(|e| ENDINGS.contains(&e.as_str())) {
+        let is_video = ending.is_some_and(|e| ENDINGS.contains(&e.as_str()));
+        if entry.file_type().is_file() && is_video && !is_output(path) {
             let below = path.parent().and_then(|parent| parent.strip_prefix(root).ok());
             found.push(Named {
                 path: path.to_path_buf(),
@@ -142,6 +171,12 @@ mod tests {
         assert!(message(find(&[".hidden/x[.mp4"], None)).contains("no pattern"));
         fs::create_dir(root.join("empty")).unwrap();
         assert!(message(find(&["empty"], None)).contains("holds no video"));
+        // The results' folder among several is none of the inputs; a link to nowhere is passed over.
+        std::os::unix::fs::symlink(root.join("nowhere.mp4"), root.join("dangling.mp4")).unwrap();
+        assert_eq!(names(&find(&["b.mp4", "out"], Some("out")).unwrap(), root), [pair("b.mp4", "")]);
+        assert_eq!(names(&find(&["ou*"], None).unwrap(), root), [pair("out/e.webm", "")]);
+        assert!(message(find(&["ou*"], Some("out"))).contains("nothing matches"));
+        assert_eq!(find(&[""], Some("out")).unwrap().len(), 3);
         // A file that is not there is the business of whoever opens it.
         assert_eq!(find(&["none.mp4"], None).unwrap().len(), 1);
     }

@@ -1,19 +1,22 @@
-//! Finished segments into the output: video packets are copied, one at a time, nothing is encoded again; sound
+//! Finished segments into an output: video packets are copied, one at a time, nothing is encoded again; sound
 //! is read from the input and goes in between them.
 #![forbid(unsafe_code)]
 
 use super::error::{Error, chain};
 use super::output::PendingFile;
-use super::plan::FilePlan;
+use super::outputs::OutputKind;
+use super::plan::{FilePlan, OutputPlan};
 use super::settings::Settings;
+use super::stills;
 use super::store::{Finished, Store};
 use super::timeline::{Rising, end_ms, header, span};
 use crate::sound::{Action, Interleave, TrackPlan};
 use crate::webm::muxer::{self, Muxer};
 use crate::webm::reader::Reader;
 use std::fs::File;
-use std::io::{BufWriter, Seek, Write};
+use std::io::BufWriter;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What was joined.
 pub(super) struct Joined {
@@ -50,15 +53,15 @@ impl<'a> Sound<'a> {
         Ok(Self { tracks, plans: plans.collect(), ended_early: Vec::new() })
     }
 
-    /// Writes what is due. Damage ends a track, not the file: the pictures are worth hours.
-    fn write_until<W: Write + Seek>(
+    /// Gives `write` what is due. Damage ends a track, not the file: the pictures are worth hours.
+    fn write_until(
         &mut self,
         pts_ms: i64,
-        muxer: &mut Muxer<W>,
-    ) -> Result<(), muxer::Error> {
+        write: &mut dyn FnMut(muxer::AudioFrame) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         loop {
             match self.tracks.next_until(pts_ms) {
-                Ok(Some(block)) => muxer.write_audio(block)?,
+                Ok(Some(block)) => write(block)?,
                 Ok(None) => return Ok(()),
                 Err(error) => self.ended_early.push(format!("sound ends early: {}", chain(&error))),
             }
@@ -94,46 +97,74 @@ struct Changed {
 /// Joins all segments and puts the output in place.
 ///
 /// # Errors
-/// When a segment cannot be read, the output not be written, or there is no frame at all.
-pub(super) fn join(plan: &FilePlan, store: &Store, settings: &Settings) -> Result<Joined, Error> {
-    let path = &plan.job.output;
+/// When a segment cannot be read, the output not be written, or there is no frame at all; [`Error::Interrupted`] when
+/// `cancel` is set. Finished segments stay, but for one that cannot be read.
+pub(super) fn join(
+    plan: &FilePlan,
+    (output, store): (&OutputPlan, &Store),
+    settings: &Settings,
+    cancel: &AtomicBool,
+) -> Result<Joined, Error> {
+    let go_on = || if cancel.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) };
+    let path = &output.target.path;
     let finished = store.finished();
     let frames = finished.iter().map(|(_, done)| done.frames).sum();
     if frames == 0 {
         return Err(Error::NoFrames { path: plan.job.input.clone() });
     }
-    let output = |source| Error::Output { path: path.clone(), source };
-    let muxing = |source| Error::Mux { path: path.clone(), source };
-    let (pending, file) = PendingFile::create(path).map_err(output)?;
-    let copy = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(output)?);
-    let key_frames = finished.iter().map(|(_, done)| done.key_frames).sum();
-    let mut sound = Sound::open(plan, settings)?;
-    let header = header(plan, key_frames);
-    let mut muxer = Muxer::create_with_audio(copy, &header, &sound.tracks.headers()).map_err(muxing)?;
-    let mut rising = Rising::default();
-    for (number, done) in finished.iter().filter(|(_, done)| done.frames > 0) {
-        copy_segment(&store.file(*number), done, &mut rising, &mut |frame| {
-            sound.write_until(frame.pts_ms, &mut muxer).map_err(muxing)?;
-            muxer.write_frame(frame).map_err(muxing)
-        })?;
-    }
-    sound.write_until(i64::MAX, &mut muxer).map_err(muxing)?;
-    let end_ms = end_ms(&plan.video, rising.last_ms.unwrap_or(0), frames);
-    let buffer = muxer.finish(end_ms).map_err(muxing)?;
-    buffer.into_inner().map_err(|e| output(e.into_error()))?;
-    let bytes = file.metadata().map_err(output)?.len();
-    pending.commit(&file).map_err(output)?;
     let sum = |of: fn(&Finished) -> u64| finished.iter().map(|(_, done)| of(done)).sum::<u64>();
-    Ok(Joined {
+    let joined = Joined {
         frames,
-        end_ms,
-        bytes,
-        nudged: rising.moved + sum(|done| done.nudged),
+        end_ms: 0,
+        bytes: 0,
+        nudged: sum(|done| done.nudged),
         complaints: sum(|done| done.complaints),
         by_libvpx: sum(|done| u64::from(done.by_libvpx)),
         unseen: sum(|done| done.unseen),
-        notes: sound.notes(),
-    })
+        notes: Vec::new(),
+    };
+    let failed = |source| Error::Output { path: path.clone(), source };
+    if output.target.kind == OutputKind::Png {
+        let folders: Vec<_> =
+            finished.iter().map(|(number, done)| (store.piece(*number), done.frames)).collect();
+        let bytes = stills::join(output, &folders).map_err(failed)?;
+        // Files have no times.
+        return Ok(Joined { bytes, end_ms: end_ms(&plan.video, 0, frames), nudged: 0, ..joined });
+    }
+    let muxing = |source| Error::Mux { path: path.clone(), source };
+    let (pending, file) = PendingFile::create(path).map_err(failed)?;
+    let copy = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(failed)?);
+    let key_frames = finished.iter().map(|(_, done)| done.key_frames).sum();
+    let mut sound = Sound::open(plan, settings)?;
+    let header = header(plan, output, key_frames);
+    let mut muxer = Muxer::create_with_audio(copy, &header, &sound.tracks.headers()).map_err(muxing)?;
+    let mut rising = Rising::default();
+    for (number, done) in finished.iter().filter(|(_, done)| done.frames > 0) {
+        let copied = copy_segment(&store.piece(*number), done, &mut rising, &mut |frame| {
+            sound.write_until(frame.pts_ms, &mut |block| {
+                go_on()?;
+                muxer.write_audio(block).map_err(muxing)
+            })?;
+            go_on()?;
+            muxer.write_frame(frame).map_err(muxing)
+        });
+        if let Err(Error::Segment { .. }) = &copied {
+            // What is damaged is no use to the next run: it makes the segment anew.
+            let _ = store.forget(*number);
+        }
+        copied?;
+    }
+    sound.write_until(i64::MAX, &mut |block| {
+        go_on()?;
+        muxer.write_audio(block).map_err(muxing)
+    })?;
+    let end_ms = end_ms(&plan.video, rising.last_ms.unwrap_or(0), frames);
+    let buffer = muxer.finish(end_ms).map_err(muxing)?;
+    buffer.into_inner().map_err(|e| failed(e.into_error()))?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    pending.commit(&file).map_err(failed)?;
+    let nudged = rising.moved + joined.nudged;
+    Ok(Joined { end_ms, bytes, nudged, notes: sound.notes(), ..joined })
 }
 
 fn copy_segment(

@@ -10,7 +10,7 @@ use crate::engine::cpu::CpuEngine;
 use crate::frame::{Colour, Matrix, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyParameters};
 use crate::kernels::sample;
-use crate::lane::{self, GpuMatte, Matte};
+use crate::lane::{self, GpuMatte, Matte, Treatment};
 use crate::layout::Edge;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
@@ -68,20 +68,21 @@ pub fn matte_on_cpu(
     };
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let StageSize { height, width } = stage.size();
-    let margin = margin(edge, width);
-    let shown = StageSize { height, width: width + 2 * margin };
-    let graph = build_graph(&weights, shown, stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
+    let (shown, margin) = shown(&stage, edge);
+    let graph =
+        build_graph(&weights, shown.size(), stage.ratio_is_one()).map_err(|e| Error::model(model, e))?;
     let engine = CpuEngine::new(Arc::new(graph), eyes.len())?;
     Ok(Matte::network_at(Box::new(engine), stage.ratio(), edge, margin))
 }
 
-/// Columns that the network is shown beyond each side of an eye that it sees `width` wide.
-fn margin(edge: Edge, width: usize) -> usize {
-    if edge == Edge::Wraps { lane::margin(width) } else { 0 }
+/// What the network is shown of an eye that it sees at `stage`, and how many columns of it lie beyond each side.
+pub fn shown(stage: &Stage, edge: Edge) -> (Stage, usize) {
+    let margin = if edge == Edge::Wraps { lane::margin(stage.size().width) } else { 0 };
+    (stage.widened(margin), margin)
 }
 
-/// The network on a GPU, for views `eyes` of frames of this size and colour.
+/// The network on a GPU, for views `eyes` of frames of this size and colour as they are decoded, which are treated
+/// as told.
 ///
 /// # Errors
 /// Weights that cannot be had, a stage that cannot be, a device that fails.
@@ -92,13 +93,14 @@ pub fn matte_on_gpu(
     models: &Models,
     (size, colour): (Size, Colour),
     eyes: &[Rect],
+    treatment: &Treatment,
 ) -> Result<GpuMatte, Error> {
     let (_, weights) = models.get(model)?;
     let stage = stage(model, detail, eyes)?;
-    let engine = gpu.lane_engine(&weights, &stage, eyes.len())?;
+    let engine = gpu.lane_engine(&weights, &shown(&stage, treatment.edge).0, eyes.len())?;
     let seen = Size::new(stage.size().width, stage.size().height);
     let small = sample::Stage { ratio: stage.ratio(), size: seen };
-    GpuMatte::with_engine(&gpu.device, engine, &small, size, eyes, colour).map_err(Error::GpuLane)
+    GpuMatte::treated(&gpu.device, engine, &small, (size, colour), eyes, treatment).map_err(Error::GpuLane)
 }
 
 /// The size at which the network sees views `eyes`.

@@ -1,7 +1,7 @@
 //! A run over files: open, matte, write, report; and the way back: play, verify, show.
 //!
 //! ```text
-//! settings + inputs ─> batch ─> job: input -> lane -> output ─> report
+//! settings + inputs ─> batch ─> job: input -> lane -> outputs ─> report
 //!                                └──────── progress events ───> observer (cli)
 //! output ─> playback ─> verify | sheet
 //! ```
@@ -10,6 +10,7 @@
 mod batch;
 pub mod bench;
 mod current;
+mod destination;
 mod device;
 pub mod doctor;
 mod encoding;
@@ -23,7 +24,9 @@ mod join;
 mod machine;
 mod matting;
 mod output;
+mod outputs;
 mod part;
+mod piece;
 pub mod plan;
 pub mod plans;
 pub mod playback;
@@ -33,13 +36,16 @@ mod schedule;
 mod segment;
 mod settings;
 mod sheet;
+mod stills;
 mod stop;
 mod store;
 mod survey;
+mod survey_output;
 mod timeline;
 pub mod verify;
 
-pub use batch::{Destination, assign_outputs, run_batch};
+pub use batch::run_batch;
+pub use destination::{Destination, Wanted, assign_outputs};
 pub use device::{DecodePath, DeviceChoice, decode_path};
 pub use engines::{EngineChoice, EngineSettings};
 pub use error::{Error, Fault, chain};
@@ -48,9 +54,10 @@ pub use hdr::HdrChoice;
 pub use input::software_decoder;
 pub use inputs::{Named, find_inputs};
 pub use output::PendingFile;
+pub use outputs::{OutputKind, parse_outputs};
 pub use part::Part;
 pub use progress::{Event, Observer, Silent};
-pub use report::{FileReport, MatteReport, MemoryReport, RunReport, SourceReport, StageReport};
-pub use settings::{Detail, EncoderChoice, Job, MatteChoice, Settings};
+pub use report::{FileReport, MatteReport, MemoryReport, OutputReport, RunReport, SourceReport, StageReport};
+pub use settings::{Detail, EncoderChoice, Job, MatteChoice, Settings, Target};
 pub use sheet::write_sheet;
 pub use stop::{Asked, Stop};

@@ -52,7 +52,11 @@ pub fn build_plans(order: &PlanOrder, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>
         capabilities.dedup();
     }
     if capabilities.is_empty() {
-        return Err(Error::Usage("no GPU here to build for: name compute capabilities with --arch".into()));
+        return Err(Error::Usage(
+            "no GPU here to build for: say for which with --arch, such as 8.6 (GeForce RTX 30), 8.9 (RTX 40), \
+             12.0 (RTX 50)"
+                .into(),
+        ));
     }
     capabilities.iter().try_for_each(|one| one.check()).map_err(engine::Error::from)?;
     let toolkit = Toolkit::load(order.tensorrt_lib.as_deref()).map_err(engine::Error::from)?;
@@ -78,7 +82,9 @@ fn validate(prepared: &Prepared, here: &[Arc<Device>], say: &dyn Fn(&str)) -> Re
     let path = prepared.path.display();
     let mut fitting = here.iter().filter(|device| capability(device) == wanted).peekable();
     if fitting.peek().is_none() {
-        say(&format!("{path}: built; not validated, for want of a GPU of compute capability {wanted}"));
+        say(&format!(
+            "{path}: ready; not compared with the CPU engine yet, for want of a GPU of compute capability {wanted}"
+        ));
     }
     for device in fitting {
         let found = prepared.validate(device)?;
@@ -126,23 +132,29 @@ pub fn list_plans(folder: &Path) -> Result<Vec<LookedAt>, Error> {
     Ok(all.into_iter().map(looked_at).collect())
 }
 
-/// Checks plans: whole, and of the library that is found. Says which library that is, or why there is none.
+/// Checks plans: whole, under their names, and of the library that is found. Says which library that is, or why there is none.
 pub fn check_plans(paths: &[PathBuf], tensorrt_lib: Option<&Path>) -> (String, Vec<LookedAt>) {
-    let version = library::find(tensorrt_lib).and_then(|libraries| library::version(&libraries));
-    let said = match &version {
-        Ok(version) => format!("{} {version}", library::PRODUCT),
+    let found = library::look(tensorrt_lib);
+    let said = match &found {
+        Ok((libraries, version)) => {
+            format!("{} {version} at {}", library::PRODUCT, libraries.library.display())
+        }
         Err(error) => chain(error),
     };
     let check = |path: &PathBuf| {
         let (key, _) = plan_file::read(path).map_err(|error| chain(&error))?;
-        match &version {
-            Ok(version) if (key.product.as_str(), key.version) != (library::PRODUCT, *version) => {
+        match &found {
+            Ok((_, version)) if (key.product.as_str(), key.version) != (library::PRODUCT, *version) => {
                 Err(format!(
                     "{}: built by {} {}, found is {said}; build it again",
                     path.display(),
                     key.product,
                     key.version
                 ))
+            }
+            // Found by its name only, so under another it lies there for nothing.
+            _ if path.file_name() != Some(key.file_name().as_ref()) => {
+                Err(format!("{}: not found by a run, which looks for {}", path.display(), key.file_name()))
             }
             _ => Ok(key),
         }

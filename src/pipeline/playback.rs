@@ -1,9 +1,10 @@
-//! Plays an output back: both streams of a WebM with alpha through libvpx, frame by frame.
+//! Plays an output back: both streams of a WebM with alpha through libvpx, frame by frame; or the one stream of an
+//! output without, whose frames are opaque.
 //! Used to verify outputs and to draw contact sheets. One frame is in memory at a time.
 #![forbid(unsafe_code)]
 
 use super::error::Error;
-use super::timeline::part_by_tags;
+use super::timeline::{KIND_TAG, part_by_tags};
 use crate::frame::{Colour, Matrix, Plane, Range, Samples, Size, Yuv420};
 use crate::units::TimeBase;
 use crate::vp9::{self, header};
@@ -23,7 +24,7 @@ pub struct Frame {
     pub alpha_key: bool,
     /// The colour stream.
     pub colour: Yuv420<u8>,
-    /// The alpha stream's luma.
+    /// The alpha stream's luma; all opaque where there is none.
     pub alpha: Plane<u8>,
 }
 
@@ -61,7 +62,18 @@ impl Playback {
         part_by_tags(&self.reader.header().tags)
     }
 
-    /// Opens a WebM file that has VP9 with alpha.
+    /// What an output without alpha of its own shows, as it says: `matte`, `backdrop`, `packed fisheye 180`.
+    pub fn shows(&self) -> Option<&str> {
+        let tags = &self.reader.header().tags;
+        tags.iter().find(|(name, _)| name == KIND_TAG).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether there is a stream of alpha.
+    fn has_alpha(&self) -> bool {
+        self.track.video.as_ref().is_some_and(|video| video.alpha_mode == 1)
+    }
+
+    /// Opens a WebM file that has VP9 with alpha, or says that it is an output without.
     ///
     /// # Errors
     /// When the file cannot be read or is of another kind.
@@ -75,7 +87,10 @@ impl Playback {
             Reader::open(BufReader::with_capacity(1 << 20, file)).map_err(|e| failed(e.into()))?;
         let with_alpha =
             |t: &&Track| t.codec_id == "V_VP9" && t.video.as_ref().is_some_and(|v| v.alpha_mode == 1);
-        let track = reader.header().tracks.iter().find(with_alpha).cloned();
+        let says_opaque = reader.header().tags.iter().any(|(name, _)| name == KIND_TAG);
+        let opaque = |t: &&Track| says_opaque && t.codec_id == "V_VP9" && t.video.is_some();
+        let tracks = &reader.header().tracks;
+        let track = tracks.iter().find(with_alpha).or_else(|| tracks.iter().find(opaque)).cloned();
         let track = track.ok_or_else(|| failed(Oddity::NoAlphaTrack.into()))?;
         let size = track.video.as_ref().map_or(Size::new(0, 0), |video| video.size);
         let scale = i64::try_from(reader.header().info.timestamp_scale_ns).unwrap_or(i64::MAX);
@@ -157,6 +172,11 @@ impl Playback {
     fn next_frame(&mut self) -> Result<Option<Frame>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(block) = self.next_block()? else { return Ok(None) };
         let pts_ms = self.base.convert(block.pts_ticks, TimeBase::MILLISECOND);
+        if !self.has_alpha() {
+            let colour = decode(&mut self.colour, &block.data, "colour", pts_ms, self.size)?;
+            let alpha = Plane::filled(self.size, 255);
+            return Ok(Some(Frame { pts_ms, key: block.key, alpha_key: block.key, colour, alpha }));
+        }
         let alpha_data = block.additional.as_ref().ok_or(Oddity::NoAlpha { pts_ms })?;
         let alpha_key = match header::frames(alpha_data)?.first() {
             Some(first) => header::parse(first)?.key,

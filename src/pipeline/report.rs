@@ -3,6 +3,7 @@
 
 use super::plan::Coding;
 use super::plan::lanes::Lanes;
+use super::settings::Target;
 use crate::frame::{Colour, Size};
 use crate::gpu::MemoryUse;
 use crate::layout::Layout;
@@ -54,8 +55,10 @@ impl MemoryReport {
 pub struct FileReport {
     /// The input.
     pub input: PathBuf,
-    /// Its output.
+    /// Its first output.
     pub output: PathBuf,
+    /// All that was asked for.
+    pub outputs: Vec<OutputReport>,
     /// What went wrong, the whole chain of causes; absent when all is well.
     pub error: Option<String>,
     /// Exit code that this error alone would give; 0 when all is well.
@@ -78,7 +81,7 @@ pub struct FileReport {
     pub frames: u64,
     /// Presentation time of the last frame's end, in seconds.
     pub duration_seconds: f64,
-    /// Bytes of the output.
+    /// Bytes of the outputs.
     pub output_bytes: u64,
     /// Wall time from the first segment on, in seconds.
     pub wall_seconds: f64,
@@ -92,6 +95,31 @@ pub struct FileReport {
     pub queues: Vec<QueueReport>,
     /// What a user should know of this output (timestamps shifted, sound left out, ...).
     pub notes: Vec<String>,
+}
+
+/// One output's fate.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct OutputReport {
+    /// What and where it is.
+    #[serde(flatten)]
+    pub target: Target,
+    /// Its bytes, once this run has completed it.
+    pub bytes: Option<u64>,
+}
+
+impl OutputReport {
+    /// An output that is not there yet.
+    pub fn new(target: &Target) -> Self {
+        Self { target: target.clone(), bytes: None }
+    }
+}
+
+impl FileReport {
+    /// Enters that an output is there.
+    pub(super) fn set_bytes(&mut self, target: &Target, bytes: u64) {
+        let found = self.outputs.iter_mut().filter(|output| output.target == *target);
+        found.for_each(|output| output.bytes = Some(bytes));
+    }
 }
 
 /// An input as found.

@@ -1,29 +1,29 @@
-//! One segment through a lane into a file of its own.
+//! One segment through a lane, into a file of its own for every output that lacks it.
 #![forbid(unsafe_code)]
 
 use super::device::{Found, Gpu};
-use super::encoding::{GpuBuffers, pair};
+use super::encoding::{GpuBuffers, outputs};
 use super::error::Error;
+use super::hdr::mapping;
 use super::input::{decode_in_software, feed};
 use super::matting::{Models, matte_on_cpu, matte_on_gpu};
+use super::outputs::Looks;
+use super::piece::Piece;
 use super::plan::segments::Segment;
 use super::plan::{Coding, FilePlan, MattePlan};
 use super::settings::Settings;
-use super::store::{Finished, Store};
-use super::timeline::{Timeline, end_ms, header};
-use crate::frame::{Colour, Composite, Rect, Size};
+use super::store::Store;
+use crate::frame::{Colour, Composite, Light, Rect, Size};
 use crate::gpu::nvdec;
-use crate::lane::{self, CpuLane, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
+use crate::lane::{self, CpuLane, Encoded, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals, Treatment};
 use crate::layout::Edge;
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPair, PairConfig};
-use crate::webm::muxer::{self, Muxer};
-use std::fs::File;
-use std::io::BufWriter;
+use crate::vp9::PairConfig;
+use crate::webm::muxer;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a lane keeps from one segment to the next: memory that takes long to get, pinned memory above all.
 pub(super) struct Kit<'a> {
@@ -40,6 +40,8 @@ struct Shape {
     eyes: Vec<Rect>,
     edge: Edge,
     matte: MattePlan,
+    /// What high dynamic range is mapped by, and its depth.
+    mapped: Option<(Colour, Option<Light>, u8)>,
 }
 
 impl Shape {
@@ -47,7 +49,8 @@ impl Shape {
         let FilePlan { video, layout, matte, .. } = plan;
         let eyes = layout.packing.eyes(video.size);
         let edge = layout.projection.edge();
-        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone() }
+        let mapped = video.mapped_from.map(|given| (given, video.light, video.depth));
+        Self { size: video.size, colour: video.colour, eyes, edge, matte: matte.clone(), mapped }
     }
 }
 
@@ -61,6 +64,10 @@ pub(super) struct Worker<'a> {
     pub(super) found: &'a Found,
     pub(super) settings: &'a Settings,
     pub(super) models: &'a Models,
+    pub(super) looks: &'a Looks,
+    /// Held while libvpx encodes what was planned for the native encoder: it needs ten times the memory, so lanes
+    /// take turns.
+    pub(super) fallback: &'a Mutex<()>,
     pub(super) kit: Option<Kit<'a>>,
 }
 
@@ -68,7 +75,8 @@ pub(super) struct Worker<'a> {
 pub(super) struct Order<'a> {
     pub(super) plan: &'a FilePlan,
     pub(super) segment: &'a Segment,
-    pub(super) store: &'a Store,
+    /// Where finished segments of each output lie.
+    pub(super) stores: &'a [Arc<Store>],
     /// Threads of each encoder.
     pub(super) threads: usize,
     pub(super) clocks: &'a LaneClocks,
@@ -80,27 +88,28 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// Does a segment: its file is in place and the journal knows it.
+    /// Does a segment for the outputs that lack it: its files are in place and the journals know it.
     ///
     /// # Errors
     /// The first failure of any stage. The worker can go on with another segment.
-    pub(super) fn run(&mut self, order: &Order<'_>) -> Result<Finished, Error> {
+    pub(super) fn run(&mut self, order: &Order<'_>) -> Result<(), Error> {
         let shape = Shape::of(order.plan);
         let kit = match self.kit.take().filter(|kit| kit.shape == shape) {
             Some(kit) => kit,
             None => order.clocks.open.time(|| self.kit(order))?,
         };
         let written = AtomicU64::new(0);
-        let (kit, finished) = match self.work(kit, order, order.plan.coding, &written) {
+        let kit = match self.work(kit, order, order.plan.coding, &written) {
             Err(Error::Lane { source: lane::Error::TooMuchDetail, .. }) => {
                 // From the segment's first frame on, so that its bytes depend on nothing but the plan.
                 (order.lost)(written.into_inner());
+                let _turn = self.fallback.lock().unwrap_or_else(PoisonError::into_inner);
                 self.work(self.kit(order)?, order, Coding::Libvpx, &AtomicU64::new(0))?
             }
             done => done?,
         };
         self.kit = Some(kit);
-        Ok(finished)
+        Ok(())
     }
 
     fn kit(&self, order: &Order<'_>) -> Result<Kit<'a>, Error> {
@@ -108,8 +117,11 @@ impl<'a> Worker<'a> {
         let eyes = layout.packing.eyes(video.size);
         let gear = match (self.found, matte) {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
-                let matte =
-                    matte_on_gpu(gpu, model, *detail, self.models, (video.size, video.colour), &eyes)?;
+                let (edge, touch) = (layout.projection.edge(), self.settings.touch);
+                let to_sdr = mapping(video).map(|map| (map, video.depth));
+                let treatment = Treatment { edge, touch, to_sdr };
+                let format = (video.size, video.given_colour());
+                let matte = matte_on_gpu(gpu, model, *detail, self.models, format, &eyes, &treatment)?;
                 Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default(), spare: None }
             }
             (_, matte) => {
@@ -128,52 +140,41 @@ impl<'a> Worker<'a> {
         order: &Order<'_>,
         coding: Coding,
         written: &AtomicU64,
-    ) -> Result<(Kit<'a>, Finished), Error> {
-        let Order { plan, segment, store, clocks, .. } = order;
-        let storing = |source| Error::Store { path: store.folder().to_path_buf(), source };
-        let (pending, file) = store.begin(segment.number).map_err(storing)?;
-        let path = store.file(segment.number);
-        let muxing = |source| Error::Mux { path: path.clone(), source };
-        let output = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(storing)?);
-        let key_frames = segment.frames.div_ceil(segment.key_interval.get().into()) + 1;
-        let muxer = Muxer::create(output, &header(plan, key_frames)).map_err(muxing)?;
-        let mut writer = Writer { muxer, timeline: Timeline::new(plan), key_frames: 0 };
-        let totals = self.lane(&mut kit, order, coding, &mut |pair| {
-            writer.write(&pair)?;
-            written.fetch_add(1, Ordering::Relaxed);
-            (order.written)();
-            Ok(())
-        })?;
-        let rising = writer.timeline.rising();
-        let mut finished = Finished {
-            frames: totals.frames,
-            key_frames: writer.key_frames,
-            bytes: 0,
-            unseen: totals.unseen,
-            complaints: totals.complaints,
-            nudged: rising.moved,
-            by_libvpx: coding != plan.coding,
-        };
-        clocks.store.time(|| {
-            if let Some(last_ms) = rising.last_ms {
-                let end = end_ms(&plan.video, last_ms, totals.frames);
-                let buffer = writer.muxer.finish(end).map_err(muxing)?;
-                buffer.into_inner().map_err(|e| storing(e.into_error()))?;
-                finished.bytes = file.metadata().map_err(storing)?.len();
-                pending.commit(&file).map_err(storing)?;
+    ) -> Result<Kit<'a>, Error> {
+        let Order { plan, segment, stores, clocks, .. } = order;
+        let lacking: Vec<usize> =
+            (0..plan.outputs.len()).filter(|&output| !stores[output].has(segment.number)).collect();
+        let begin = |&output: &usize| Piece::begin(plan, &plan.outputs[output], &stores[output], segment);
+        let mut pieces = lacking.iter().map(begin).collect::<Result<Vec<_>, _>>()?;
+        let mut at_work = 0;
+        let totals = self.lane(&mut kit, order, (&lacking, coding), &mut |encoded| {
+            at_work = encoded.output;
+            pieces[encoded.output].write(&encoded)?;
+            // A frame counts once, however many outputs it goes to.
+            if encoded.output == 0 {
+                written.fetch_add(1, Ordering::Relaxed);
+                (order.written)();
             }
-            store.finish(segment.number, finished.clone()).map_err(storing)
+            Ok(())
+        });
+        let path = &plan.job.input;
+        let totals = totals?.map_err(|source| {
+            let output = pieces.get(at_work).map_or(path, Piece::path);
+            Error::from_lane(source, path, output)
         })?;
-        Ok((kit, finished))
+        let finish = |piece: Piece<'_>| piece.finish(totals, coding != plan.coding);
+        clocks.store.time(|| pieces.into_iter().try_for_each(|piece| finish(piece).map(drop)))?;
+        Ok(kit)
     }
 
+    /// Runs the lane for the outputs `places`; an error of the lane itself comes inside.
     fn lane(
         &self,
         kit: &mut Kit<'_>,
         order: &Order<'_>,
-        coding: Coding,
-        sink: &mut (dyn FnMut(EncodedPair) -> Result<(), muxer::Error> + Send),
-    ) -> Result<Totals, Error> {
+        (places, coding): (&[usize], Coding),
+        sink: &mut (dyn FnMut(Encoded) -> Result<(), muxer::Error> + Send),
+    ) -> Result<Result<Totals, lane::Error>, Error> {
         let Order { plan, segment, clocks, cancel, .. } = *order;
         let (video, path) = (&plan.video, &plan.job.input);
         let Settings { quality, crf, .. } = *self.settings;
@@ -185,29 +186,29 @@ impl<'a> Worker<'a> {
             threads: order.threads,
             key_interval: Some(segment.key_interval),
         };
+        let made = || outputs(plan, places, &config, self.looks);
         let span = Span { matted_from: segment.matted_from, shown: segment.shown.clone() };
         let source = clocks.open.time(|| open_at(path, segment))?;
-        let totals = match &mut kit.gear {
+        Ok(match &mut kit.gear {
             Gear::Cpu { matte, frames } => {
                 matte.reset();
                 let eyes = plan.layout.packing.eyes(video.size);
                 let threads = (self.settings.stall, order.threads);
                 let opened = || decode_in_software(path, source, video.colour, threads);
                 let decoder = clocks.open.time(opened)?;
-                let pair = clocks.open.time(|| pair(&config, path))?;
-                CpuLane { decoder, size: video.size, eyes, span, matte, frames, pair, clocks, cancel }
+                let outputs = clocks.open.time(made)?;
+                CpuLane { decoder, size: video.size, eyes, span, matte, frames, outputs, clocks, cancel }
                     .run(sink)
             }
             Gear::Gpu { gpu, matte, buffers, spare } => {
                 matte.reset();
-                let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, path))?;
+                let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, made))?;
                 let source = clocks.open.time(|| self.on_gpu(gpu, order, source, spare.take()))?;
                 let device = Arc::clone(&gpu.device);
                 GpuLane { source, device, size: video.size, span, matte, spare, coding, clocks, cancel }
                     .run(sink)
             }
-        };
-        totals.map_err(|source| Error::from_lane(source, path, &order.store.file(segment.number)))
+        })
     }
 
     /// The pictures of `source`, decoded on the GPU if it can; `spare` decoded the segment before.
@@ -221,8 +222,9 @@ impl<'a> Worker<'a> {
         let (video, path) = (&order.plan.video, &order.plan.job.input);
         let (library, _) = self.found.decode_path(video);
         let Some(library) = library else {
-            let decoder =
-                decode_in_software(path, source, video.colour, (self.settings.stall, order.threads))?;
+            // Mapping, if any, is the lane's.
+            let patience = (self.settings.stall, order.threads);
+            let decoder = decode_in_software(path, source, video.given_colour(), patience)?;
             return Ok(GpuSource::Upload { decoder, depth: video.depth });
         };
         let options = nvdec::Options { stall: self.settings.stall, ..nvdec::Options::default() };
@@ -240,24 +242,4 @@ fn open_at(path: &Path, segment: &Segment) -> Result<Source, Error> {
         source.seek(point).map_err(opening)?;
     }
     Ok(source)
-}
-
-/// Puts encoded frames into the file, their timestamps in milliseconds.
-struct Writer {
-    muxer: Muxer<BufWriter<File>>,
-    timeline: Timeline,
-    key_frames: u64,
-}
-
-impl Writer {
-    fn write(&mut self, pair: &EncodedPair) -> Result<(), muxer::Error> {
-        self.muxer.write_frame(muxer::Frame {
-            pts_ms: self.timeline.ms(pair.pts),
-            key: pair.key,
-            colour: &pair.colour,
-            alpha: Some(&pair.alpha),
-        })?;
-        self.key_frames += u64::from(pair.key);
-        Ok(())
-    }
 }

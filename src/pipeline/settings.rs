@@ -4,6 +4,7 @@
 use super::device::DeviceChoice;
 use super::engines::EngineSettings;
 use super::hdr::HdrChoice;
+use super::outputs::OutputKind;
 use super::part::Part;
 use crate::kernels::key::KeyColour;
 use crate::lane::Touch;
@@ -11,7 +12,7 @@ use crate::layout::LayoutChoice;
 use crate::software;
 use crate::sound::AudioChoice;
 use crate::vp9::Quality;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How small the network sees an eye.
@@ -75,6 +76,8 @@ pub struct Settings {
     pub encoder: EncoderChoice,
     /// Constant-quality level of the colour stream, 0..=63; the preset's when `None`.
     pub crf: Option<u8>,
+    /// Field of view of packed alpha in degrees; `None`: the source's own fisheye, or 180.
+    pub fisheye_fov: Option<u16>,
     /// What becomes of the sound.
     pub audio: AudioChoice,
     /// CPU threads.
@@ -102,11 +105,27 @@ impl Settings {
     }
 }
 
-/// One input and the place of its result.
+/// One input and the places of its results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// The file to read.
     pub input: PathBuf,
-    /// The file to write.
-    pub output: PathBuf,
+    /// What is to be made of it; at least one, in the order asked for.
+    pub outputs: Vec<Target>,
+}
+
+/// One result of an input.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Target {
+    /// What it shows.
+    pub kind: OutputKind,
+    /// The file to write; for PNG the folder.
+    pub path: PathBuf,
+}
+
+impl Job {
+    /// The result that stands for all where one name is wanted.
+    pub fn first(&self) -> &Path {
+        self.outputs.first().map_or(Path::new(""), |target| &target.path)
+    }
 }

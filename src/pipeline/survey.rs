@@ -1,20 +1,21 @@
-//! Looks at an input before any work: probe, index, cut, matte, identity. A [`FilePlan`] comes out.
+//! Looks at an input before any work: probe, index, cut, matte, outputs. A [`FilePlan`] comes out.
 #![forbid(unsafe_code)]
 
 use super::device::Found;
 use super::error::Error;
 use super::input::{Input, decode_in_software, open_input};
-use super::matting::{Models, key_report, network_report};
+use super::matting::{Models, key_report, network_report, shown, stage};
+use super::outputs::Looks;
 use super::part::Part;
 use super::plan::segments::{Cut, Segment, cut, whole};
 use super::plan::{Coding, FilePlan, MattePlan};
 use super::report::MatteReport;
-use super::settings::{Job, MatteChoice, Settings};
-use super::store::{Identity, SourceIdentity};
+use super::settings::{Job, MatteChoice, Settings, Target};
+use super::store::SourceIdentity;
+use super::survey_output::{output, output_notes};
 use crate::frame::Rect;
 use crate::kernels::key::KeyParameters;
-use crate::lane::Touch;
-use crate::layout::{Edge, Layout};
+use crate::layout::Layout;
 use crate::media::{self, Index, Source};
 use crate::sound::{self, TrackPlan};
 use crate::units::Rational;
@@ -33,7 +34,12 @@ pub(super) const KEY_INTERVAL_SECONDS: i64 = 4;
 ///
 /// # Errors
 /// When it is no video that can be read, holds no frame, or its matte cannot be set up.
-pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) -> Result<FilePlan, Error> {
+pub fn survey(
+    job: &Job,
+    settings: &Settings,
+    found: &Found,
+    (models, looks): (&Models, &Looks),
+) -> Result<FilePlan, Error> {
     let path = &job.input;
     let opening = |source| Error::Open { path: path.clone(), source };
     // Opened first: that refuses what is no regular file, and reading from a pipe would wait for its writer.
@@ -89,17 +95,19 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
     let (chapters, tags) = (info.chapters.clone(), carried(&info.tags));
     let eyes = layout.packing.eyes(video.size);
     let on_gpu = matches!((found, &settings.matte), (Found::Gpu(_), MatteChoice::Network { .. }));
-    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu)?;
+    let only_alpha = job.outputs.iter().all(|target| target.kind.is_alpha());
+    let coding = Coding::choose(settings.encoder, settings.quality, on_gpu, only_alpha)?;
     let (matte, matte_report) = matte(path, input, settings, (found, models), &eyes)?;
-    check_touch(settings, found, &matte)?;
-    notes.extend(edge_note(&layout, found, &matte));
+    check_touch(settings, &matte)?;
     let shape = (&layout, video.is_mapped_to_sdr());
-    let named = named_settings(settings, (found, models), &matte, coding, shape)?;
-    let identity = Identity::new(source, named, &segments);
+    let named = named_settings(settings, (found, models), (&matte, &eyes), coding, shape)?;
     // Segments have neither sound nor projection: those that are finished are good for whatever becomes of it.
     let mut described: Vec<String> = sound.iter().map(TrackPlan::describe).collect();
     described.extend(layout.to_write().map(|(projection, pose)| format!("{projection:?} {pose:?}")));
-    let work_name = identity.name(&described.join("; "));
+    let work = (&source, &named, &segments[..], &described[..]);
+    let output = |target: &Target| output(target, work, (&video, &layout), settings, looks);
+    let outputs = job.outputs.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+    notes.extend(outputs.iter().flat_map(|output| output_notes(output, (&video, &layout), &sound)));
     Ok(FilePlan {
         job: job.clone(),
         container,
@@ -115,8 +123,7 @@ pub fn survey(job: &Job, settings: &Settings, found: &Found, models: &Models) ->
         part,
         frames,
         segments,
-        identity,
-        work_name,
+        outputs,
         notes,
     })
 }
@@ -152,31 +159,13 @@ fn part_of(
     Ok(Some(asked.ticks(input.video.time_base.seconds(), first.min(0), &(first..last.saturating_add(1)))))
 }
 
-/// Refuses changes to a matte that what finds it here cannot make.
-fn check_touch(settings: &Settings, found: &Found, matte: &MattePlan) -> Result<(), Error> {
-    let touch = settings.touch;
-    match (found, matte) {
-        (_, MattePlan::Key(_)) if touch.changes_maps() => Err(Error::Usage(
+/// Refuses changes to a matte that what finds it cannot make.
+fn check_touch(settings: &Settings, matte: &MattePlan) -> Result<(), Error> {
+    match matte {
+        MattePlan::Key(_) if settings.touch.changes_maps() => Err(Error::Usage(
             "--matte-grow and --matte-smooth change the network's matte, a chroma key has none".into(),
         )),
-        (Found::Gpu(_), MattePlan::Network { .. }) if touch != Touch::default() => {
-            Err(Error::Usage("--matte-* options run on the CPU only so far: add --device cpu".into()))
-        }
         _ => Ok(()),
-    }
-}
-
-/// What the GPU does not do yet about the sides of an eye.
-fn edge_note(layout: &Layout, found: &Found, matte: &MattePlan) -> Option<String> {
-    if !matches!((found, matte), (Found::Gpu(_), MattePlan::Network { .. })) {
-        return None;
-    }
-    match layout.projection.edge() {
-        Edge::Plain => None,
-        Edge::Wraps => {
-            Some("on the GPU the matte is not carried across the sides of a 360 picture yet".to_owned())
-        }
-        Edge::LensCircle => Some("on the GPU the matte is not cut to the circle of the lens yet".to_owned()),
     }
 }
 
@@ -231,7 +220,7 @@ fn matte(
 fn named_settings(
     settings: &Settings,
     (found, models): (&Found, &Models),
-    matte: &MattePlan,
+    (matte, eyes): (&MattePlan, &[Rect]),
     coding: Coding,
     (layout, mapped): (&Layout, bool),
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -264,8 +253,16 @@ fn named_settings(
             let (_, weights) = models.get(model)?;
             enter("matte", format!("rvm {} {}", weights.variant().name(), weights.hash()));
             enter("detail", format!("{detail:?}"));
-            // The two engines agree closely, not bit for bit.
-            enter("engine", found.engine().to_owned());
+            // Engines agree closely, not bit for bit.
+            let (stage, _) = shown(&stage(model, *detail, eyes)?, layout.projection.edge());
+            enter("engine", found.engine_for(&weights, &stage, eyes.len()).to_owned());
+            if let Found::Gpu(_) = found {
+                // Earlier versions did these on the CPU only: what they made on a GPU is other work.
+                enter("gpu lane", "sides, cuts and controls".to_owned());
+                if mapped {
+                    enter("hdr", "mapped on the GPU".to_owned());
+                }
+            }
         }
         MattePlan::Key(KeyParameters { colour, inner, outer, spill }) => {
             enter("matte", format!("chroma key {colour} {inner} {outer} {spill}"));

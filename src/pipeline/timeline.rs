@@ -1,7 +1,8 @@
 //! Timestamps of the source in the milliseconds of WebM, and what a file says ahead of its frames.
 #![forbid(unsafe_code)]
 
-use super::plan::FilePlan;
+use super::outputs::Look;
+use super::plan::{FilePlan, OutputPlan};
 use crate::frame::Size;
 use crate::layout::{Packing, Pose, Projection};
 use crate::media::VideoTrack;
@@ -12,6 +13,9 @@ use std::ops::Range;
 
 /// Name of the tag that says which work an output is.
 pub(super) const IDENTITY_TAG: &str = "VRPIPE_WORK";
+
+/// Name of the tag that says what an output without alpha of its own shows.
+pub(super) const KIND_TAG: &str = "VRPIPE_OUTPUT";
 
 /// Name of the tag that says which part of its source an output is.
 const PART_TAG: &str = "VRPIPE_PART";
@@ -102,42 +106,49 @@ pub(super) fn end_ms(video: &VideoTrack, last_ms: i64, frames: u64) -> i64 {
     let length = video
         .frame_rate
         .filter(|r| r.num() > 0)
-        .map(|r| (1000 * r.den() + r.num() / 2) / r.num())
+        .map(|r| 1000.0 * r.den() as f64 / r.num() as f64)
+        // A rate from a damaged header may be anything.
+        .map(|ms| ms.round().clamp(1.0, 60_000.0) as i64)
         // No rate: the mean distance of the frames.
         .unwrap_or_else(|| last_ms / (frames as i64 - 1).max(1));
     last_ms + length.max(1)
 }
 
 /// What the muxer must know before the first frame.
-pub(super) fn header(plan: &FilePlan, key_frames: u64) -> muxer::Header {
+pub(super) fn header(plan: &FilePlan, output: &OutputPlan, key_frames: u64) -> muxer::Header {
     let video = &plan.video;
-    let packing = plan.layout.packing;
+    let OutputPlan { size, colour, packing, .. } = *output;
+    // A packed frame is made with square pixels, and no element says what it is.
+    let is_packed = matches!(output.look, Look::Packed { .. });
+    let aspect = video.pixel_aspect.filter(|a| a.num() > 0 && !is_packed).map_or(1.0, Rational::as_f64);
     muxer::Header {
         video: muxer::VideoTrack {
-            size: video.size,
-            display_size: display_size(video, packing),
-            colour: video.colour,
-            light: video.light.filter(|_| video.colour.is_hdr()),
+            size,
+            display_size: display_size(size, aspect, packing),
+            colour,
+            light: video.light.filter(|_| colour.is_hdr()),
             packing,
-            projection: projection(plan),
-            frame_duration_ns: video
-                .frame_rate
-                .filter(|rate| rate.num() > 0)
-                .and_then(|rate| u64::try_from(1_000_000_000 * rate.den() / rate.num()).ok()),
-            alpha: true,
+            projection: if is_packed { None } else { projection(plan) },
+            frame_duration_ns: video.frame_rate.filter(|rate| rate.num() > 0).and_then(|rate| {
+                u64::try_from(1_000_000_000 * i128::from(rate.den()) / i128::from(rate.num())).ok()
+            }),
+            alpha: output.target.kind.is_alpha(),
         },
         expected_key_frames: key_frames,
         title: title(plan),
         chapters: chapters(plan),
         writing_app: concat!("vrpipe ", env!("CARGO_PKG_VERSION")).to_owned(),
-        tags: tags(plan),
+        tags: tags(plan, output),
     }
 }
 
 /// Tags of an output: which work it is, and which part of its source.
-fn tags(plan: &FilePlan) -> Vec<(String, String)> {
+fn tags(plan: &FilePlan, output: &OutputPlan) -> Vec<(String, String)> {
     let is_title = |name: &str| name.eq_ignore_ascii_case("TITLE");
-    let mut tags = vec![(IDENTITY_TAG.to_owned(), plan.work_name.clone())];
+    let mut tags = vec![(IDENTITY_TAG.to_owned(), output.work_name.clone())];
+    if !output.target.kind.is_alpha() {
+        tags.push((KIND_TAG.to_owned(), output.look.tag()));
+    }
     tags.extend(plan.part.as_ref().map(|part| (PART_TAG.to_owned(), format!("{} {}", part.start, part.end))));
     tags.extend(plan.tags.iter().filter(|(name, _)| !is_title(name)).cloned());
     tags
@@ -192,9 +203,8 @@ fn projection(plan: &FilePlan) -> Option<(Projection, Pose)> {
 /// so do ffmpeg and, through it, Chromium's file playback understand it (without it they show a
 /// side-by-side video twice as wide as it is; seen in Chromium 156). Pixels that are not square
 /// stretch the width.
-fn display_size(video: &VideoTrack, packing: Packing) -> Option<Size> {
-    let aspect = video.pixel_aspect.filter(|a| a.num() > 0).map_or(1.0, Rational::as_f64);
-    let Size { width, height } = video.size;
+fn display_size(size: Size, aspect: f64, packing: Packing) -> Option<Size> {
+    let Size { width, height } = size;
     let (across, down) = match packing {
         Packing::Mono => (1.0, 1.0),
         Packing::SideBySide | Packing::SideBySideSwapped => (2.0, 1.0),
@@ -202,7 +212,7 @@ fn display_size(video: &VideoTrack, packing: Packing) -> Option<Size> {
     };
     let shown = |side: usize, factor: f64| ((side as f64 * factor).round() as usize).max(1);
     let display = Size::new(shown(width, aspect / across), shown(height, 1.0 / down));
-    (display != video.size).then_some(display)
+    (display != size).then_some(display)
 }
 
 #[cfg(test)]

@@ -82,6 +82,13 @@ impl Stage {
         Ok(Self { ratio, size })
     }
 
+    /// The same with `margin` more columns on either side: what the network is shown of an eye that goes round.
+    #[must_use]
+    pub fn widened(self, margin: usize) -> Self {
+        let StageSize { height, width } = self.size;
+        Self { size: StageSize { height, width: width + 2 * margin }, ..self }
+    }
+
     /// Pixels of the stage per pixel of the eye, in (0, 1].
     pub fn ratio(&self) -> f64 {
         self.ratio

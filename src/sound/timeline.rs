@@ -1,14 +1,18 @@
 //! Puts decoded sound where it belongs: one unbroken stream of samples from the start of the span.
 //!
 //! Times of packets are rounded and jitter, so sound that nearly follows what came before is taken
-//! to follow it; a real gap becomes silence, an overlap is cut. All positions are samples of the
-//! input's rate on the timeline of the file. Pure; holds one chunk.
+//! to follow it; a real gap becomes silence, an overlap is cut. A single damaged time must neither become hours of
+//! silence nor have all later sound taken for overlap: a jump forward waits until the next packet agrees with it.
+//! All positions are samples of the input's rate on the timeline of the file. Pure; holds two chunks.
 #![forbid(unsafe_code)]
 
 /// Times closer than this to where the last sound ended are rounding, not gaps: milliseconds.
 const TOLERANCE_MS: i64 = 8;
-/// A longer gap than this is a damaged time, which is not believed.
+/// A longer gap than this is believed only when the next packet follows behind it.
+const PLAIN_GAP_S: i64 = 5;
+/// A longer gap than this is not believed at all, nor a time so long after the start.
 const MAX_GAP_S: i64 = 12 * 3600;
+const MAX_LENGTH_S: i64 = 48 * 3600;
 
 /// Which samples are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,7 +40,11 @@ pub(super) struct Timeline {
     wanted: Wanted,
     channels: usize,
     tolerance: i64,
+    plain_gap: i64,
     max_gap: i64,
+    max_length: i64,
+    /// Sound behind a long gap, and where it says that it lies.
+    doubtful: Option<(i64, Vec<f32>)>,
     /// Where the next sample to be given lies.
     next: i64,
     /// Where the decoded sound so far ends.
@@ -55,7 +63,10 @@ impl Timeline {
             wanted,
             channels,
             tolerance: (rate * TOLERANCE_MS / 1000).max(2 * tick_samples),
+            plain_gap: rate * PLAIN_GAP_S,
             max_gap: rate * MAX_GAP_S,
+            max_length: rate * MAX_LENGTH_S,
+            doubtful: None,
             next: wanted.start,
             decoded_to: None,
             silence: 0,
@@ -69,10 +80,41 @@ impl Timeline {
     /// must have been taken.
     pub(super) fn push(&mut self, at: Option<i64>, samples: Vec<f32>) {
         debug_assert!(self.is_empty());
+        if let Some((position, mut held)) = self.doubtful.take() {
+            let held_frames = (held.len() / self.channels) as i64;
+            let is_after = |end: i64| at.is_none_or(|at| at.saturating_sub(end).abs() <= self.tolerance);
+            let believed = is_after(position.saturating_add(held_frames));
+            let end = self.decoded_to.unwrap_or(self.wanted.start);
+            if believed || is_after(end.saturating_add(held_frames)) {
+                held.extend(samples);
+                return self.place(Some(if believed { position } else { end }), held);
+            }
+            // Neither: what was held follows what came before it, and this is looked at in its turn.
+            self.place(Some(end), held);
+            self.doubtful = at.map(|at| (at, samples));
+            return;
+        }
+        let jump = at.zip(self.decoded_to).map_or(0, |(at, end)| at.saturating_sub(end));
+        if jump > self.plain_gap && jump <= self.max_gap {
+            self.doubtful = at.map(|at| (at, samples));
+            return;
+        }
+        self.place(at, samples);
+    }
+
+    /// No more sound comes: what is held is placed.
+    pub(super) fn finish(&mut self) {
+        if let Some((_, held)) = self.doubtful.take() {
+            self.place(self.decoded_to, held);
+        }
+    }
+
+    fn place(&mut self, at: Option<i64>, samples: Vec<f32>) {
         let frames = (samples.len() / self.channels) as i64;
+        let is_late = |at: i64| at.saturating_sub(self.wanted.start) > self.max_length;
         let position = match (at, self.decoded_to) {
-            (Some(at), Some(end)) if (at - end).abs() <= self.tolerance => end,
-            (Some(at), Some(end)) if (at.saturating_sub(end)).abs() > self.max_gap => end,
+            (Some(at), Some(end)) if (at.saturating_sub(end)).abs() <= self.tolerance => end,
+            (Some(at), Some(end)) if (at.saturating_sub(end)).abs() > self.max_gap || is_late(at) => end,
             (Some(at), None) if at.saturating_sub(self.wanted.start) > self.max_gap => self.wanted.start,
             (Some(at), _) => at,
             (None, Some(end)) => end,
@@ -131,7 +173,7 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    /// Chunks of 100 samples that count up, pushed at these times: what comes out, and the repairs.
+    /// Chunks of 100 samples that count up, at 1 kHz, pushed at these times: what comes out, and the repairs.
     fn run(wanted: Wanted, times: &[Option<i64>]) -> (Vec<f32>, Repairs) {
         let mut timeline = Timeline::new(wanted, 1000, 1, 1);
         let mut out = Vec::new();
@@ -141,6 +183,10 @@ mod tests {
             while !timeline.is_empty() {
                 out.extend(timeline.take(33));
             }
+        }
+        timeline.finish();
+        while !timeline.is_empty() {
+            out.extend(timeline.take(33));
         }
         (out, timeline.repairs())
     }
@@ -174,6 +220,20 @@ mod tests {
             [vec![0.0; 20], count(171, 230)].concat()
         );
         assert_eq!(run(ALL, &[None]).0, count(1, 100));
+    }
+
+    #[test]
+    fn a_long_gap_is_believed_when_the_next_packet_is() {
+        let (out, repairs) = run(ALL, &[Some(0), Some(9_000), Some(9_100)]);
+        assert_eq!(out, [count(1, 100), vec![0.0; 8_900], count(101, 300)].concat());
+        assert_eq!(repairs, Repairs { filled: 8_900, cut: 0 });
+        // One damaged time among good ones, two, one at the end: nothing is lost, nothing is added.
+        assert_eq!(run(ALL, &[Some(0), Some(9_000), Some(200), None]), (count(1, 400), Repairs::default()));
+        assert_eq!(
+            run(ALL, &[Some(0), Some(9_000), Some(70_000), Some(300)]),
+            (count(1, 400), Repairs::default())
+        );
+        assert_eq!(run(ALL, &[Some(0), Some(9_000)]), (count(1, 200), Repairs::default()));
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) struct Transcode {
     filter: Option<(Resampler, Encoder)>,
     ready: VecDeque<Encoded>,
     made: i64,
+    /// Whether the decoder has given all.
+    over: bool,
     /// What ended the sound early; given after all that was decoded.
     failure: Option<Error>,
 }
@@ -93,6 +95,7 @@ impl Transcode {
             filter: Some((Resampler::new(rate_hz, routing.outputs())?, encoder)),
             ready: VecDeque::new(),
             made: 0,
+            over: false,
             failure: None,
         };
         Ok((transcode, header))
@@ -122,11 +125,17 @@ impl Transcode {
                 self.ready.extend(encoder.push(&resampler.push(&routed)?)?);
                 continue;
             }
-            let next = if self.timeline.is_over() { Ok(None) } else { self.decoder.next_chunk() };
+            let next =
+                if self.over || self.timeline.is_over() { Ok(None) } else { self.decoder.next_chunk() };
             match next {
                 Ok(Some(chunk)) => self.timeline.push(chunk.at, chunk.samples),
                 ended => {
-                    self.failure = ended.err();
+                    self.over = true;
+                    self.failure = ended.err().or(self.failure.take());
+                    self.timeline.finish();
+                    if !self.timeline.is_empty() {
+                        continue;
+                    }
                     if let Some((resampler, mut encoder)) = self.filter.take() {
                         self.ready.extend(encoder.push(&resampler.finish()?)?);
                         self.ready.extend(encoder.finish()?);

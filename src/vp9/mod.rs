@@ -11,6 +11,7 @@
 //! quality   the presets            pair      colour and alpha encoded at once, paired by pts
 //! activity  which blocks to code   alpha     the alpha encoder's thread
 //! half      one encoder of a pair, to be measured
+//! single    one opaque stream
 //! native    an encoder of our own, whose pixels a GPU makes
 //! ```
 
@@ -27,6 +28,7 @@ pub mod native;
 mod pair;
 mod plane;
 mod quality;
+mod single;
 
 pub use alpha::QUEUE_FRAMES;
 pub use config::{Content, Deadline, EncoderConfig, MAX_SIDE};
@@ -38,3 +40,4 @@ pub use half::{Half, Stream};
 pub use pair::{EncodedPair, Pair, PairConfig, PairSource};
 pub use plane::{PlaneRef, Planes};
 pub use quality::Quality;
+pub use single::{Shown, Single};

@@ -7,6 +7,7 @@ mod support;
 
 mod carried;
 mod matte;
+mod outputs;
 mod part;
 mod rig;
 mod shape;

@@ -178,6 +178,11 @@ impl DeviceEngine for NativeEngine {
         Self::coefficient_addresses(self)
     }
 
+    fn state_ranges(&self) -> [(u64, usize); 4] {
+        let all = (self.memory.buffers.address(), self.model.arena.state_bytes);
+        [all, (0, 0), (0, 0), (0, 0)]
+    }
+
     fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error> {
         Self::enqueue_on(self, stream)
     }

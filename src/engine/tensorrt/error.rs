@@ -14,12 +14,16 @@ pub enum Error {
     NotBuilt,
     /// No library in any of the places.
     #[error(
-        "{product}: no library found; looked in {}; name it with --tensorrt-lib or {VARIABLE}",
+        "{product} was not found: no {}.so with {}.so beside it in {}; name its folder with --tensorrt-lib or {VARIABLE}",
+        names.0,
+        names.1,
         list(places)
     )]
     NoLibrary {
         /// What was looked for.
         product: &'static str,
+        /// Names of the library and its parser, before `.so`.
+        names: (&'static str, &'static str),
         /// Every file or folder that was looked at.
         places: Vec<PathBuf>,
     },
@@ -33,10 +37,10 @@ pub enum Error {
         source: libloading::Error,
     },
     /// The library is of another version than the headers that this program was built on.
-    #[error("{product} {got} was found, this program was built for {expected}")]
+    #[error("{} is version {got}, this program was built for {expected}", path.display())]
     LibraryVersion {
-        /// Which library.
-        product: &'static str,
+        /// The library.
+        path: PathBuf,
         /// Version of the headers.
         expected: String,
         /// Version of the library.
@@ -118,10 +122,11 @@ pub enum Error {
         limit: f64,
     },
     /// The engine was not compared with the reference on this machine.
-    #[error(
-        "no TensorRT engine was validated on this GPU yet (`vrpipe engine build` or `run --engine tensorrt` does)"
-    )]
-    NotValidated,
+    #[error("not yet compared with the CPU engine on this GPU: {plan}; `run --engine tensorrt` does that")]
+    NotValidated {
+        /// What it would run.
+        plan: String,
+    },
 }
 
 fn list(places: &[PathBuf]) -> String {

@@ -74,7 +74,7 @@ fn find_in(places: &[PathBuf]) -> Result<Libraries, Error> {
         let library = if place.is_file() { place.clone() } else { library_in(folder, STEMS.0)? };
         Some(Libraries { library, parser: library_in(folder, STEMS.1)? })
     });
-    found.ok_or_else(|| Error::NoLibrary { product: PRODUCT, places: places.to_vec() })
+    found.ok_or_else(|| Error::NoLibrary { product: PRODUCT, names: STEMS, places: places.to_vec() })
 }
 
 /// `STEM.so`, or the highest `STEM.so.NUMBERS`.
@@ -96,20 +96,32 @@ fn numbers(text: &str) -> Vec<u32> {
     text.split('.').filter_map(|part| part.parse().ok()).collect()
 }
 
-/// The loader's path, the system's folders, NVIDIA's archives, this checkout's tools, Python's packages.
+/// The loader's path, what lies beside the program, the system's folders, NVIDIA's archives, Python's packages.
+/// The folder that the program happens to be started in is none of them: anybody may have put a library there.
 fn usual_places() -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> =
         std::env::var_os("LD_LIBRARY_PATH").iter().flat_map(std::env::split_paths).collect();
-    places.retain(|place| !place.as_os_str().is_empty());
-    for folder in [".tools/tensorrt", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
+    places.extend(std::env::current_exe().iter().flat_map(|program| places_beside(program)));
+    for folder in ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/local/lib"]
     {
         places.push(folder.into());
     }
-    for folder in ["/usr/local/lib", "/usr/local/tensorrt/lib", "/opt/tensorrt/lib", "/opt/tensorrt_rtx/lib"]
-    {
+    for folder in ["/usr/local/tensorrt/lib", "/opt/tensorrt/lib", "/opt/tensorrt_rtx/lib"] {
         places.push(folder.into());
     }
     places.extend(python_folders());
+    places.retain(|place| place.is_absolute() && place.is_dir());
+    places
+}
+
+/// The program's folder, `lib` beside it, and the tools of the checkout that it was built in (`target/release`,
+/// `target/debug/deps`).
+fn places_beside(program: &Path) -> Vec<PathBuf> {
+    let Some(folder) = program.parent() else { return Vec::new() };
+    let mut places = vec![folder.to_path_buf()];
+    places.extend(folder.parent().map(|above| above.join("lib")));
+    let target = folder.ancestors().find(|above| above.file_name() == Some(OsStr::new("target")));
+    places.extend(target.and_then(Path::parent).map(|checkout| checkout.join(".tools/tensorrt")));
     places
 }
 
@@ -131,6 +143,27 @@ fn python_folders() -> Vec<PathBuf> {
         }
     }
     folders
+}
+
+/// Version of the headers that this program was built on: major and minor.
+const HEADERS: (u32, u32) = if cfg!(feature = "tensorrt-enterprise") { (11, 4) } else { (1, 7) };
+
+/// As [`find`], and asks the library for its version, which must be the one that this program was built for.
+///
+/// # Errors
+/// Those of [`find`] and [`version`]; [`Error::LibraryVersion`].
+pub fn look(given: Option<&Path>) -> Result<(Libraries, Version), Error> {
+    let libraries = find(given)?;
+    let version = version(&libraries)?;
+    if (version.major, version.minor) != HEADERS {
+        let (major, minor) = HEADERS;
+        return Err(Error::LibraryVersion {
+            path: libraries.library,
+            expected: format!("{major}.{minor}"),
+            got: version.to_string(),
+        });
+    }
+    Ok((libraries, version))
 }
 
 /// Loads the library and asks for its version.
@@ -186,6 +219,9 @@ mod tests {
 
         let text = find_in(std::slice::from_ref(&empty)).unwrap_err().to_string();
         assert!(text.contains(&empty.display().to_string()) && text.contains("--tensorrt-lib"), "{text}");
+        let beside = places_beside(Path::new("/work/target/debug/deps/vrpipe"));
+        assert!(beside.contains(&"/work/.tools/tensorrt".into()), "{beside:?}");
+        assert!(usual_places().iter().all(|place| place.is_absolute()));
         let error = version(&found).unwrap_err();
         assert!(matches!(&error, Error::NotLoaded { path, .. } if *path == found.library), "{error}");
     }

@@ -15,11 +15,12 @@ pub mod library;
 #[cfg(feature = "tensorrt")]
 mod model;
 pub mod plan_file;
-mod prepare;
+pub mod prepare;
 #[cfg(feature = "tensorrt")]
 mod run;
 #[cfg(feature = "tensorrt")]
 mod toolkit;
+pub mod validation;
 
 #[cfg(not(feature = "tensorrt"))]
 pub use absent::{Toolkit, lane_engine};
@@ -27,11 +28,12 @@ pub use capability::Capability;
 pub use error::Error;
 pub use library::{Libraries, Version};
 pub use plan_file::PlanKey;
-pub use prepare::{Agreement, Prepared, is_validated, prepare};
+pub use prepare::{Prepared, is_validated, prepare};
 #[cfg(feature = "tensorrt")]
 pub use run::lane_engine;
 #[cfg(feature = "tensorrt")]
 pub use toolkit::Toolkit;
+pub use validation::Agreement;
 
 /// Whether this program was built with TensorRT.
 pub const BUILT: bool = cfg!(feature = "tensorrt");

@@ -1,7 +1,8 @@
 //! A plan with what its lanes need to know: shapes, the GPU, the cache of kernels that were compiled for it.
 
-use super::toolkit::failed;
-use super::{Error, PlanKey, plan_file};
+use super::toolkit::{self, failed};
+use super::{Error, PlanKey, plan_file, prepare};
+use crate::engine;
 use crate::gpu::Device;
 use crate::rvm::StageSize;
 use crate::rvm::graph::Graph;
@@ -39,11 +40,17 @@ impl Model {
     ///
     /// # Errors
     /// When it is no such plan, or cannot be read.
-    pub fn read(device: &Arc<Device>, path: &Path, key: PlanKey, graph: &Graph) -> Result<Self, Error> {
+    pub fn read(
+        device: &Arc<Device>,
+        path: &Path,
+        key: PlanKey,
+        graph: &Graph,
+    ) -> Result<Self, engine::Error> {
         let plan = plan_file::read_for(path, &key)?;
         let states = graph.ports.state_in.map(|id| graph.shape(id));
         let has_slope = graph.ports.a.is_some();
-        let cache = path.with_extension("cache");
+        // The library takes back what it compiled for the very same model of GPU only.
+        let cache = prepare::beside(path, &device.name()?, "cache");
         Ok(Self { device: Arc::clone(device), key, plan, states, has_slope, cache })
     }
 
@@ -94,10 +101,11 @@ impl Model {
         let cache = config.create_runtime_cache().map_err(failed("createRuntimeCache"))?;
         // A cache of another GPU, driver or version is refused; then kernels are compiled anew.
         let known = std::fs::metadata(&self.cache).is_ok_and(|file| file.len() <= MAX_CACHE_BYTES);
-        if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache)) {
-            if cache.deserialize(&bytes).is_err() {
-                cache.reset().map_err(failed("IRuntimeCache::reset"))?;
-            }
+        if let (true, Ok(bytes)) = (known, std::fs::read(&self.cache))
+            && cache.deserialize(&bytes).is_err()
+        {
+            cache.reset().map_err(failed("IRuntimeCache::reset"))?;
+            toolkit::forget();
         }
         let cache = Arc::new(cache);
         config.set_runtime_cache(Arc::clone(&cache)).map_err(failed("setRuntimeCache"))?;

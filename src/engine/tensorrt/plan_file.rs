@@ -10,11 +10,13 @@
 
 use super::Error;
 use super::capability::Capability;
-use super::library::Version;
+use super::library::{PRODUCT, Version};
+use crate::rvm::{StageSize, Weights};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const MAGIC: &[u8; 8] = b"VRPPLAN1";
 /// A head is some hundred bytes.
@@ -46,6 +48,41 @@ pub struct PlanKey {
 }
 
 impl PlanKey {
+    /// Of what `eyes` eyes of this size, which may be their own, need on a GPU of this kind.
+    pub fn new(
+        version: Version,
+        capability: Capability,
+        weights: &Weights,
+        (size, ratio_is_one): (StageSize, bool),
+        eyes: usize,
+    ) -> Self {
+        let refiner = if ratio_is_one { "none" } else { weights.refiner().name() };
+        Self {
+            product: PRODUCT.to_owned(),
+            version,
+            capability,
+            network: weights.variant().name().to_owned(),
+            refiner: refiner.to_owned(),
+            weights: weights.hash(),
+            width: size.width,
+            height: size.height,
+            eyes,
+        }
+    }
+
+    /// What it is for, without the weights, for people.
+    pub fn describe(&self) -> String {
+        let Self { network, refiner, width, height, eyes, product, version, capability, .. } = self;
+        let filter = match refiner.as_str() {
+            "none" => "without guided filter".to_owned(),
+            name => format!("with the {name} guided filter"),
+        };
+        let many = if *eyes == 1 { "one eye".to_owned() } else { format!("{eyes} eyes") };
+        format!(
+            "{network} {filter}, {many} of {width}x{height}, {product} {version}, compute capability {capability}"
+        )
+    }
+
     /// `mobilenetv3-fast-0123456789ab-512x512x2-rtx1.7.1-sm89.plan`.
     pub fn file_name(&self) -> String {
         let Self { network, refiner, width, height, eyes, version, capability, .. } = self;
@@ -62,7 +99,7 @@ impl PlanKey {
     /// # Errors
     /// [`Error::OtherPlan`] with the first thing that differs.
     fn expect(&self, found: &Self, path: &Path) -> Result<(), Error> {
-        let size = |key: &Self| format!("{}x{}, {} eyes", key.width, key.height, key.eyes);
+        let size = |key: &Self| format!("{}x{} ({} eyes)", key.width, key.height, key.eyes);
         let library = |key: &Self| format!("{} {}", key.product, key.version);
         let pairs = [
             ("library", library(self), library(found)),
@@ -107,8 +144,10 @@ pub fn write(folder: &Path, key: &PlanKey, plan: &[u8]) -> Result<PathBuf, Error
 /// [`Error::Io`].
 pub(super) fn store(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
     let failed = |source| Error::Io { path: path.to_path_buf(), source };
+    // Lanes and programs may write the same file at the same time.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.part", std::process::id()));
+    temporary.push(format!(".{}-{}.part", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -236,7 +275,7 @@ mod tests {
         assert!(text.contains("TensorRT-RTX 1.7.1, needed is TensorRT-RTX 1.8.0"), "{text}");
         let text = said(PlanKey { capability: Capability::new(12, 0), ..key() });
         assert!(text.contains("compute capability 8.9, needed is 12.0"), "{text}");
-        assert!(said(PlanKey { eyes: 1, ..key() }).contains("512x288, 2 eyes, needed is 512x288, 1 eyes"));
+        assert!(said(PlanKey { eyes: 1, ..key() }).contains("512x288 (2 eyes), needed is 512x288 (1 eyes)"));
     }
 
     #[test]

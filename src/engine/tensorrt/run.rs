@@ -7,15 +7,16 @@
 //! and nothing is allocated or copied between frames. A and b leave as `[eyes, h, w, 4]`.
 
 use super::Prepared;
-use super::model::Model;
-use super::toolkit::{failed, logger};
+use super::model::{Cache, Model};
+use super::toolkit::{failed, forget, logger};
 use crate::engine::{DeviceEngine, Engine, Error};
-use crate::gpu::{Device, DeviceBuffer, Part, Stream};
+use crate::gpu::{Device, DeviceBuffer, Event, Part, Stream};
 use crate::rvm::StageSize;
 use crate::tensor::{Coefficients, Tensor};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
-use trtx::{CudaEngine, ExecutionContext, Runtime};
+use trtx::{CudaEngine, ExecutionContext, Runtime, RuntimeConfig};
 
 /// Steps of each context before the first frame: kernels are specialised and graphs captured in them.
 const WARM_UP_STEPS: usize = 2;
@@ -30,12 +31,18 @@ pub fn lane_engine(device: &Arc<Device>, prepared: &Prepared) -> Result<Box<dyn 
     Ok(Box::new(TensorRtEngine::new(&model)?))
 }
 
-/// The network as TensorRT runs it.
-pub struct TensorRtEngine {
-    // In the order in which they must go: contexts before their engine, that before its runtime.
+/// The library's objects, in the order in which they must go.
+struct Loaded {
     contexts: [ExecutionContext<'static>; 2],
+    // The binding lets go of a context's config before it lets go of the context.
+    _config: Rc<RuntimeConfig<'static>>,
     _engine: CudaEngine<'static>,
     _runtime: Runtime<'static>,
+}
+
+/// The network as TensorRT runs it.
+pub struct TensorRtEngine {
+    loaded: ManuallyDrop<Loaded>,
     src: DeviceBuffer,
     /// A, then b.
     maps: [DeviceBuffer; 2],
@@ -45,13 +52,16 @@ pub struct TensorRtEngine {
     turn: usize,
     /// The next step starts from states of zero, which are yet to be written.
     fresh: bool,
+    /// For what is not enqueued on a stream of the caller's.
     stream: Stream,
+    /// The end of the last step, whatever stream it ran on.
+    done: Event,
     model: Arc<Model>,
 }
 
 // SAFETY: TensorRT's objects belong to no thread; they must not be used by two at once, which `&mut self` rules
 // out, and need the CUDA context to be current, which every use here sees to. The `Rc` of the contexts' config is
-// shared between the two contexts of this one struct only, which move together.
+// shared within this one struct only, whose parts move together.
 unsafe impl Send for TensorRtEngine {}
 
 impl TensorRtEngine {
@@ -63,6 +73,7 @@ impl TensorRtEngine {
         let device = model.device();
         device.bind()?;
         let stream = Stream::new(device)?;
+        let done = Event::new(device)?;
         let floats =
             |count: usize, part| Ok::<_, Error>(DeviceBuffer::zeroed(device, count * 4)?.held_for(part));
         let [r1, r2, r3, r4] = model.state_lengths();
@@ -72,35 +83,12 @@ impl TensorRtEngine {
         let pixels = model.pixels();
         let src = floats(pixels * 3, Part::Activations)?;
         let maps = [floats(pixels * 4, Part::Activations)?, floats(pixels * 4, Part::Activations)?];
-
-        // The library compiles, takes memory and waits as it sees fit.
-        let apart = device.while_nothing_captures();
-        let mut runtime = Runtime::new(logger()?).map_err(failed("createInferRuntime"))?;
-        let engine = runtime.deserialize_cuda_engine(model.plan());
-        let mut engine = engine.map_err(failed("deserializeCudaEngine"))?;
-        let (config, cache) = model.configure(&mut engine)?;
-        let config = Rc::new(config);
-        let mut context = || {
-            let made = engine.create_execution_context_with_config(Rc::clone(&config));
-            made.map_err(failed("createExecutionContext"))
-        };
-        let contexts = [context()?, context()?];
+        let (loaded, cache) = load(model)?;
         let (turn, fresh, model) = (0, true, Arc::clone(model));
-        let mut made = Self {
-            contexts,
-            _engine: engine,
-            _runtime: runtime,
-            src,
-            maps,
-            states,
-            turn,
-            fresh,
-            stream,
-            model,
-        };
+        let loaded = ManuallyDrop::new(loaded);
+        let mut made = Self { loaded, src, maps, states, turn, fresh, stream, done, model };
         made.bind_tensors()?;
         made.warm_up()?;
-        drop(apart);
         made.model.keep_cache(&cache)?;
         Ok(made)
     }
@@ -120,7 +108,7 @@ impl TensorRtEngine {
             for (name, address) in all {
                 // SAFETY: each buffer has the size that the model's shapes give its tensor, and lives as long
                 // as the context.
-                unsafe { self.contexts[turn].set_tensor_address(&name, address as *mut _) }
+                unsafe { self.loaded.contexts[turn].set_tensor_address(&name, address as *mut _) }
                     .map_err(failed("setTensorAddress"))?;
             }
         }
@@ -128,10 +116,14 @@ impl TensorRtEngine {
     }
 
     fn warm_up(&mut self) -> Result<(), Error> {
+        let device = Arc::clone(self.model.device());
+        // The library compiles, takes memory and captures as it sees fit.
+        let _apart = device.while_nothing_captures();
         for _ in 0..2 * WARM_UP_STEPS {
             self.enqueue_raw(None)?;
         }
         self.stream.synchronize()?;
+        self.turn = 0;
         self.reset();
         Ok(())
     }
@@ -145,14 +137,17 @@ impl TensorRtEngine {
                 state.clear_range(stream, 0, state.len_bytes())?;
             }
         }
-        // SAFETY: all tensors are bound to memory of this engine, and the stream is of the same context.
-        unsafe { self.contexts[self.turn].enqueue_v3(stream.raw().cast()) }.map_err(failed("enqueueV3"))?;
+        let context = &mut self.loaded.contexts[self.turn];
+        // SAFETY: all tensors are bound to memory of this engine, and the stream is of the same CUDA context.
+        unsafe { context.enqueue_v3(stream.raw().cast()) }.map_err(failed("enqueueV3"))?;
+        self.done.record(stream)?;
         self.turn ^= 1;
         Ok(())
     }
 
     fn download(&self, buffer: &DeviceBuffer, shape: [usize; 4]) -> Result<Tensor, Error> {
         let mut tensor = Tensor::zeros(shape);
+        self.stream.wait(&self.done)?;
         buffer.download_sync(&self.stream, &mut tensor.data)?;
         Ok(tensor)
     }
@@ -171,6 +166,24 @@ impl TensorRtEngine {
     }
 }
 
+/// The plan as contexts that are ready to be bound, and the kernels compiled for it so far.
+fn load(model: &Model) -> Result<(Loaded, Cache), Error> {
+    // The library takes memory and waits as it sees fit.
+    let _apart = model.device().while_nothing_captures();
+    forget();
+    let mut runtime = Runtime::new(logger()?).map_err(failed("createInferRuntime"))?;
+    let engine = runtime.deserialize_cuda_engine(model.plan());
+    let mut engine = engine.map_err(failed("deserializeCudaEngine"))?;
+    let (config, cache) = model.configure(&mut engine)?;
+    let config = Rc::new(config);
+    let mut context = || {
+        let made = engine.create_execution_context_with_config(Rc::clone(&config));
+        made.map_err(failed("createExecutionContext"))
+    };
+    let contexts = [context()?, context()?];
+    Ok((Loaded { contexts, _config: config, _engine: engine, _runtime: runtime }, cache))
+}
+
 impl DeviceEngine for TensorRtEngine {
     fn src_address(&self) -> u64 {
         self.src.address()
@@ -178,6 +191,13 @@ impl DeviceEngine for TensorRtEngine {
 
     fn coefficient_addresses(&self) -> (u64, u64) {
         (self.maps[0].address(), self.maps[1].address())
+    }
+
+    fn state_ranges(&self) -> [(u64, usize); 4] {
+        std::array::from_fn(|index| {
+            let state = &self.states[self.turn][index];
+            (state.address(), state.len_bytes())
+        })
     }
 
     fn enqueue_on(&mut self, stream: &Stream) -> Result<(), Error> {
@@ -201,6 +221,7 @@ impl Engine for TensorRtEngine {
     fn step(&mut self, src: &Tensor, out: &mut Coefficients) -> Result<(), Error> {
         let StageSize { height, width } = self.stage_size();
         check_shape("src", [self.eyes(), 3, height, width], src.shape)?;
+        self.stream.wait(&self.done)?;
         self.src.upload_sync(&self.stream, &src.data)?;
         self.enqueue_raw(None)?;
         out.a = self.map(0)?;
@@ -219,22 +240,27 @@ impl Engine for TensorRtEngine {
     }
 
     fn set_state(&mut self, state: &[Tensor; 4]) -> Result<(), Error> {
-        self.fresh = false;
-        let eyes = self.eyes();
-        let shapes = self.model.states();
-        for ((buffer, given), [c, h, w]) in self.states[self.turn].iter_mut().zip(state).zip(shapes) {
+        let (eyes, shapes) = (self.eyes(), self.model.states());
+        for (given, [c, h, w]) in state.iter().zip(shapes) {
             check_shape("state", [eyes, c, h, w], given.shape)?;
+        }
+        self.stream.wait(&self.done)?;
+        for (buffer, given) in self.states[self.turn].iter_mut().zip(state) {
             buffer.upload_sync(&self.stream, &given.data)?;
         }
+        self.fresh = false;
         Ok(())
     }
 }
 
 impl Drop for TensorRtEngine {
     fn drop(&mut self) {
-        // Nothing may run when the contexts go. A failure here leaves a device that is of no more use;
+        // Nothing of it may run when the contexts go. A failure here leaves a device that is of no more use;
         // whoever uses it next is told.
-        let _ = self.model.device().bind().and_then(|()| self.stream.synchronize());
+        let _ = self.model.device().bind().and_then(|()| self.done.synchronize());
+        let _apart = self.model.device().while_nothing_captures();
+        // SAFETY: here only, and nothing uses it afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.loaded) };
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Toolkit {
     version: Version,
 }
 
-/// Keeps errors; they come ahead of a null pointer that says nothing.
+/// Keeps errors; they come ahead of a null pointer that says nothing. They may come on threads of the library's,
+/// so they are kept for all.
 struct Keeper;
 
 impl LogHandler for Keeper {
@@ -47,14 +48,7 @@ impl Toolkit {
         if let Some(toolkit) = &*loaded {
             return Ok(toolkit.clone());
         }
-        let libraries = library::find(given)?;
-        let version = library::version(&libraries)?;
-        let expected = headers();
-        if (version.major, version.minor) != expected {
-            let (major, minor) = expected;
-            let (expected, got) = (format!("{major}.{minor}"), version.to_string());
-            return Err(Error::LibraryVersion { product: PRODUCT, expected, got });
-        }
+        let (libraries, version) = library::look(given)?;
         trtx::dynamically_load_tensorrt(Some(&libraries.library)).map_err(failed("loading the library"))?;
         trtx::dynamically_load_tensorrt_onnxparser(Some(&libraries.parser))
             .map_err(failed("loading the ONNX parser"))?;
@@ -79,6 +73,7 @@ impl Toolkit {
     /// [`Error::NotServed`], or what the library says against the model.
     pub fn build(&self, onnx: &[u8], capability: Capability) -> Result<Vec<u8>, Error> {
         capability.check()?;
+        forget();
         let logger = logger()?;
         let mut builder = Builder::new(logger).map_err(failed("createInferBuilder"))?;
         // Always strongly typed: precisions are those of the model's tensors.
@@ -90,11 +85,6 @@ impl Toolkit {
         let plan = builder.build_serialized_network(parser.network_mut(), &mut config);
         Ok(plan.map_err(failed("buildSerializedNetwork"))?.to_vec())
     }
-}
-
-/// Version of the headers that this program was built on: major and minor.
-fn headers() -> (u32, u32) {
-    if cfg!(feature = "tensorrt-enterprise") { (11, 4) } else { (1, 7) }
 }
 
 #[cfg(not(feature = "tensorrt-enterprise"))]
@@ -126,6 +116,11 @@ pub(super) fn logger() -> Result<&'static Logger, Error> {
     }
     let logger = Logger::new(Keeper).map_err(failed("creating a logger"))?;
     Ok(LOGGER.get_or_init(|| logger))
+}
+
+/// Forgets what was logged on the way to a failure that was no obstacle.
+pub(super) fn forget() {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// Turns the binding's error into ours, with what the library logged.

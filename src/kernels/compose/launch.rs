@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::factors::Factors;
+use super::finish::{Finish, FinishArgs};
 use crate::frame::{Rect, Size};
 use crate::gpu::{Device, DeviceBuffer, Kernel, Stream};
-use crate::kernels::bilinear::enlarge;
+use crate::kernels::bilinear::enlarge_between;
 use crate::kernels::check;
 use crate::kernels::colour::{FromRgb, ToRgb};
 use crate::kernels::device::{DeviceComposite, DevicePicture, Error, PictureArgs, RectArgs};
@@ -35,6 +36,14 @@ struct Args {
 }
 const _: () = assert!(size_of::<Args>() == 264);
 
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct FinishedArgs {
+    plain: Args,
+    finish: FinishArgs,
+}
+const _: () = assert!(size_of::<FinishedArgs>() == 328);
+
 /// Cells that a block owns, a thread to a column: as in the kernel.
 const OWN_CELLS: [usize; 2] = [128, 16];
 
@@ -48,12 +57,12 @@ const SHARED_BYTES: [usize; 2] = [34080, 5280];
 /// Bytes of a pixel of the maps.
 const MAP_BYTES: usize = 32;
 
-/// Pixels of the maps that a block and its ring see at most.
-fn map_room(eyes: &[Rect], map: Size) -> usize {
+/// Pixels of the maps that a block and its ring see at most; `margin` columns on either side lie outside the eye.
+fn map_room(eyes: &[Rect], map: Size, margin: usize) -> usize {
     let span =
         |cells: usize, map: usize, eye: usize| (2 * (cells + 2 * REACH) * map).div_ceil(eye.max(1)) + 2;
     let of = |eye: &Rect| {
-        let columns = span(OWN_CELLS[0], map.width, eye.size.width).min(map.width + 1);
+        let columns = span(OWN_CELLS[0], map.width - 2 * margin, eye.size.width).min(map.width + 1);
         columns * span(OWN_CELLS[1], map.height, eye.size.height).min(map.height + 1)
     };
     eyes.iter().map(of).max().unwrap_or(0)
@@ -68,6 +77,7 @@ pub struct ComposeJob {
     frame: Size,
     map: Size,
     map_room: usize,
+    finish: Option<FinishArgs>,
 }
 
 impl ComposeJob {
@@ -76,25 +86,41 @@ impl ComposeJob {
     /// # Errors
     /// When an eye or the maps' size is not sound, or the device fails.
     pub fn new(device: &Arc<Device>, frame: Size, eyes: &[Rect], map: Size) -> Result<Self, Error> {
+        Self::finished(device, frame, eyes, (map, 0), &Finish::default())
+    }
+
+    /// As [`Self::new`], of maps of which `margin` columns on either side lie outside the eye, with a `finish`.
+    ///
+    /// # Errors
+    /// When an eye, the maps' size or the finish is not sound, or the device fails.
+    pub fn finished(
+        device: &Arc<Device>,
+        frame: Size,
+        eyes: &[Rect],
+        (map, margin): (Size, usize),
+        finish: &Finish,
+    ) -> Result<Self, Error> {
         check::eyes(frame, eyes)?;
-        check::shape("maps", &[map.width.max(1), map.height.max(1)], &[map.width, map.height])?;
+        let between = map.width.saturating_sub(2 * margin);
+        check::shape("maps", &[between.max(1), map.height.max(1)], &[between, map.height])?;
         if !(1..=2).contains(&eyes.len()) {
             return Err(Error::Views { got: eyes.len() });
         }
-        let axes = eyes.iter().flat_map(|eye| [(map.width, eye.size.width), (map.height, eye.size.height)]);
-        let taps: Vec<_> = axes.flat_map(|(from, to)| enlarge(from, to)).collect();
+        let finish = if finish.is_plain() { None } else { Some(FinishArgs::new(finish, eyes)?) };
+        let axes =
+            eyes.iter().flat_map(|eye| [(between, margin, eye.size.width), (map.height, 0, eye.size.height)]);
+        let taps: Vec<_> = axes.flat_map(|(from, margin, to)| enlarge_between(from, margin, to)).collect();
         // Where maps are hardly enlarged there is no room for them: blocks then do without.
-        let wanted = map_room(eyes, map);
+        let wanted = map_room(eyes, map, margin);
         let fits = SHARED_BYTES[0] + wanted * MAP_BYTES <= device.shared_bytes_max() as usize;
         let map_room = if fits { wanted } else { 0 };
         let shared = SHARED_BYTES[0] + (map_room * MAP_BYTES).max(SHARED_BYTES[1]);
-        let kernel = |name| device.kernel(name, shared as u32);
-        let kernels = [
-            [kernel("vrp_compose_u8_u8")?, kernel("vrp_compose_u16_u8")?],
-            [kernel("vrp_compose_planar_u8_u8")?, kernel("vrp_compose_planar_u16_u8")?],
-        ];
+        let family = if finish.is_some() { "vrp_compose_finished" } else { "vrp_compose" };
+        let kernel = |form: &str| device.kernel(&format!("{family}_{form}"), shared as u32);
+        let kernels =
+            [[kernel("u8_u8")?, kernel("u16_u8")?], [kernel("planar_u8_u8")?, kernel("planar_u16_u8")?]];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
-        Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map, map_room })
+        Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map, map_room, finish })
     }
 
     /// Enqueues the job; `a` and `b` are the addresses of `[eyes, map height, map width, 4]` floats.
@@ -156,8 +182,16 @@ impl ComposeJob {
         let [_, u, v] = picture.planes;
         let joined = picture.chroma_step == 2 && v == u + bytes && u % (2 * bytes) == 0;
         let kernel = &self.kernels[usize::from(!joined)][picture.sample_bytes() - 1];
-        // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
-        // result are ours, the rest is the caller's.
-        Ok(unsafe { kernel.launch(stream, grid.map(|n| n as u32), OWN_CELLS[0] as u32, &args) }?)
+        let (grid, threads) = (grid.map(|n| n as u32), OWN_CELLS[0] as u32);
+        Ok(match self.finish {
+            // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
+            // result are ours, the rest is the caller's.
+            None => unsafe { kernel.launch(stream, grid, threads, &args) },
+            Some(finish) => {
+                let args = FinishedArgs { plain: args, finish };
+                // SAFETY: as above; `new` takes kernels of this struct where there is a finish.
+                unsafe { kernel.launch(stream, grid, threads, &args) }
+            }
+        }?)
     }
 }

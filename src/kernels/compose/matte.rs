@@ -9,7 +9,7 @@
 
 use super::{Pixel, Shade};
 use crate::frame::Rect;
-use crate::kernels::bilinear::{Tap, enlarge, mix};
+use crate::kernels::bilinear::{Tap, enlarge, enlarge_between, mix};
 use crate::kernels::{Error, check};
 use crate::tensor::{Coefficients, Tensor};
 
@@ -48,10 +48,7 @@ impl<'a> Matte<'a> {
         let width = padded.saturating_sub(2 * margin);
         check::shape("maps between their margins", &[width.max(1)], &[width])?;
         for (eye, (columns, _)) in eyes.iter().zip(&mut matte.taps) {
-            let step = width as f64 / eye.size.width as f64;
-            for (i, tap) in columns.iter_mut().enumerate() {
-                *tap = Tap::at(margin as f64 + (i as f64 + 0.5) * step - 0.5, 0, padded - 1);
-            }
+            *columns = enlarge_between(width, margin, eye.size.width);
         }
         Ok(matte)
     }

@@ -25,6 +25,7 @@ mod band;
 mod cell;
 mod dither;
 mod factors;
+mod finish;
 #[cfg(test)]
 mod golden;
 mod launch;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use cell::Cell;
 pub use dither::{BAYER, threshold};
+pub use finish::Finish;
 pub use launch::ComposeJob;
 pub use lens::{Circle, Lens, LensRow};
 pub use matte::Matte;

@@ -11,13 +11,15 @@
 //! 5. gamma 1 / 2.4 (the inverse of BT.1886), then limited-range BT.709 codes of the input's depth, rounded.
 //!
 //! Chroma of a cell is the mean of its pixels. The network sees the mapped picture, too: it was trained on such.
-//! Steps 2, 3 and 5 are tables with linear interpolation; a kernel can take the same three tables as textures.
-#![forbid(unsafe_code)]
+//! Steps 2, 3 and 5 are tables with linear interpolation, which the kernel shares. On a GPU, too, this is a pass of its
+//! own over the picture: sampling and composing then see what they see on the CPU, rounding included.
 
 mod curve;
+mod launch;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 pub use curve::{SDR_WHITE_NITS, tone};
+pub use launch::HdrJob;
 pub use reference::ToSdr;

@@ -12,7 +12,7 @@ use crate::kernels::colour::{FromRgb, ToRgb};
 /// Peak of a PQ video that does not tell its own: what most are mastered for.
 const USUAL_PEAK_NITS: f64 = 1000.0;
 /// Intervals of a table: enough for 12 bits.
-const STEPS: usize = 4096;
+pub(super) const STEPS: usize = 4096;
 /// Luma weights of BT.2020, for the OOTF.
 const LUMA: [f32; 3] = [0.2627, 0.678, 0.0593];
 /// Linear BT.2020 to linear BT.709 (BT.2087 §2.2, inverted).
@@ -24,7 +24,7 @@ const TO_709: [[f32; 3]; 3] = [
 
 /// A function on `[0, 1]` as a table.
 #[derive(Clone, Debug)]
-struct Table(Vec<f32>);
+pub(super) struct Table(pub(super) Vec<f32>);
 
 impl Table {
     fn new(function: impl Fn(f64) -> f64) -> Self {
@@ -45,14 +45,14 @@ impl Table {
 /// The mapping of one video.
 #[derive(Clone, Debug)]
 pub struct ToSdr {
-    from: Colour,
+    pub(super) from: Colour,
     /// Non-linear value to light: of the display over `peak` for PQ, of the scene for HLG.
-    light: Table,
+    pub(super) light: Table,
     /// `curve(m) / white` over `m`, by the square root of `m / peak`.
-    gain: Table,
+    pub(super) gain: Table,
     /// Gamma, by the square root of light: it is steep near black.
-    gamma: Table,
-    peak: f32,
+    pub(super) gamma: Table,
+    pub(super) peak: f32,
 }
 
 impl ToSdr {
@@ -86,6 +86,11 @@ impl ToSdr {
         Colour { matrix: Matrix::Bt709, range: Range::Limited, primaries: 1, transfer: 1 }
     }
 
+    /// Whether primaries are those of BT.2020.
+    pub(super) fn is_wide(&self) -> bool {
+        self.from.primaries == 9 || self.from.matrix == Matrix::Bt2020
+    }
+
     /// RGB of BT.709 of non-linear RGB.
     #[inline]
     pub fn map(&self, rgb: [f32; 3]) -> [f32; 3] {
@@ -101,8 +106,7 @@ impl ToSdr {
         let most = nits[0].max(nits[1]).max(nits[2]);
         let gain = self.gain.at((most / self.peak).sqrt());
         let linear = nits.map(|value| value * gain);
-        let wide = self.from.primaries == 9 || self.from.matrix == Matrix::Bt2020;
-        let linear = match wide {
+        let linear = match self.is_wide() {
             true => TO_709.map(|row| row[0] * linear[0] + row[1] * linear[1] + row[2] * linear[2]),
             false => linear,
         };

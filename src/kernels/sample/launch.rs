@@ -30,6 +30,7 @@ pub struct SampleJob {
     kernels: [Kernel; 2],
     taps: DeviceBuffer,
     frame: Size,
+    /// What is written of each eye, margins included.
     stage: Size,
     eyes: usize,
 }
@@ -40,21 +41,41 @@ impl SampleJob {
     /// # Errors
     /// When an eye or the stage is not sound, or the device fails.
     pub fn new(device: &Arc<Device>, frame: Size, eyes: &[Rect], stage: &Stage) -> Result<Self, Error> {
+        Self::with_margin(device, frame, eyes, stage, 0)
+    }
+
+    /// As [`Self::new`], for eyes that go round: `margin` more columns of the other side beyond each side.
+    ///
+    /// # Errors
+    /// When an eye, the stage or the margin is not sound, or the device fails.
+    pub fn with_margin(
+        device: &Arc<Device>,
+        frame: Size,
+        eyes: &[Rect],
+        stage: &Stage,
+        margin: usize,
+    ) -> Result<Self, Error> {
         check::eyes(frame, eyes)?;
         stage.check()?;
+        check::shape("margin", &[margin.min(stage.size.width)], &[margin])?;
         let mut taps: Vec<Tap> = Vec::new();
         for &eye in eyes {
             let own = EyeTaps::new(stage, frame, eye);
-            for axis in [own.luma_columns, own.chroma_columns, own.luma_rows, own.chroma_rows] {
-                taps.extend(axis);
+            for columns in [own.luma_columns, own.chroma_columns] {
+                taps.extend(&columns[columns.len() - margin..]);
+                taps.extend(&columns);
+                taps.extend(&columns[..margin]);
             }
+            taps.extend(own.luma_rows);
+            taps.extend(own.chroma_rows);
         }
+        let stage = Size::new(stage.size.width + 2 * margin, stage.size.height);
         let kernels = [device.kernel("vrp_sample_u8_f32", 0)?, device.kernel("vrp_sample_u16_f32", 0)?];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
-        Ok(Self { kernels, taps, frame, stage: stage.size, eyes: eyes.len() })
+        Ok(Self { kernels, taps, frame, stage, eyes: eyes.len() })
     }
 
-    /// Enqueues the job; `out` is the address of `[eyes, 3, stage height, stage width]` floats.
+    /// Enqueues the job; `out` is the address of `[eyes, 3, stage height, stage width]` floats, margins included.
     ///
     /// # Errors
     /// When the picture is not of the job's size or its layout not usable, or the driver refuses.

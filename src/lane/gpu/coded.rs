@@ -3,10 +3,9 @@
 
 use crate::frame::Size;
 use crate::gpu::{Device, Stream};
-use crate::lane::Error;
 use crate::lane::encode::Coder;
+use crate::lane::{Encoded, Error};
 use crate::telemetry::LaneClocks;
-use crate::vp9::EncodedPair;
 use crate::vp9::native::device::{Encoder, Fetched, Output};
 use crate::vp9::native::{PairLevels, PairWriter};
 use std::sync::Arc;
@@ -95,7 +94,7 @@ impl Coder<CodedFrame> for BitsCoder {
         pts: i64,
         clocks: &LaneClocks,
         spent: &mut dyn FnMut(CodedFrame),
-    ) -> Result<Vec<EncodedPair>, Error> {
+    ) -> Result<Vec<Encoded>, Error> {
         let key = frame.key;
         let fetched = clocks.device_wait.time(|| frame.wait(&self.stream))?;
         if fetched.overflow {
@@ -103,10 +102,10 @@ impl Coder<CodedFrame> for BitsCoder {
         }
         let pair = clocks.encode.time(|| self.writer.write(&fetched.streams, key, pts))?;
         spent(frame);
-        Ok(vec![pair])
+        Ok(vec![Encoded::of_pair(0, pair)])
     }
 
-    fn finish(self, _: &mut dyn FnMut(CodedFrame)) -> Result<Vec<EncodedPair>, Error> {
+    fn finish(self, _: &mut dyn FnMut(CodedFrame)) -> Result<Vec<Encoded>, Error> {
         Ok(Vec::new())
     }
 }

@@ -1,7 +1,9 @@
 //! From a picture in device memory to a composed frame on its way to the host.
 
 use super::host::HostFrame;
+use super::maps::{MapShape, Maps};
 use super::out::Out;
+use super::treatment::Treatment;
 use crate::engine::native::{Model, NativeEngine};
 use crate::engine::{self, DeviceEngine};
 use crate::frame::{Colour, Rect, Size};
@@ -9,6 +11,7 @@ use crate::gpu::nvdec::{Surface, SurfaceFormat};
 use crate::gpu::{Device, Event, Stream};
 use crate::kernels::compose::ComposeJob;
 use crate::kernels::device::{DeviceComposite, DevicePicture};
+use crate::kernels::hdr::HdrJob;
 use crate::kernels::sample::{SampleJob, Stage};
 use crate::lane::Error;
 use std::sync::Arc;
@@ -16,14 +19,21 @@ use std::sync::Arc;
 /// One lane's share of a GPU: its engine with the state of one video, and the full-size jobs.
 pub struct GpuMatte {
     device: Arc<Device>,
-    engine: Box<dyn DeviceEngine>,
-    sample: SampleJob,
-    compose: ComposeJob,
+    jobs: Jobs,
     colour: Colour,
     results: [Composed; 2],
     turn: usize,
     work: Stream,
     copies: Stream,
+}
+
+/// The work on a frame, in its order.
+struct Jobs {
+    to_sdr: Option<HdrJob>,
+    sample: SampleJob,
+    maps: Maps,
+    engine: Box<dyn DeviceEngine>,
+    compose: ComposeJob,
 }
 
 /// A result on the device.
@@ -63,6 +73,22 @@ impl GpuMatte {
         eyes: &[Rect],
         colour: Colour,
     ) -> Result<Self, Error> {
+        Self::treated(device, engine, stage, (size, colour), eyes, &Treatment::default())
+    }
+
+    /// As [`GpuMatte::with_engine`], with pictures treated as told. `colour` is that of the pictures as they come;
+    /// where the sides of an eye are one, the engine's stage is wider than `stage` by twice the margin.
+    ///
+    /// # Errors
+    /// When the device has not enough memory, or sizes contradict each other.
+    pub fn treated(
+        device: &Arc<Device>,
+        engine: Box<dyn DeviceEngine>,
+        stage: &Stage,
+        (size, colour): (Size, Colour),
+        eyes: &[Rect],
+        treatment: &Treatment,
+    ) -> Result<Self, Error> {
         let composed = || {
             Ok::<_, Error>(Composed {
                 planes: DeviceComposite::new(device, size)?,
@@ -70,16 +96,25 @@ impl GpuMatte {
                 copied: Event::new(device)?,
             })
         };
-        let (seen, wanted) = (engine.stage_size(), stage.size);
+        let margin = treatment.margin(stage.size.width);
+        let shown = Size::new(stage.size.width + 2 * margin, stage.size.height);
+        let seen = engine.stage_size();
         let (expected, got) =
-            ([engine.eyes(), 3, seen.height, seen.width], [eyes.len(), 3, wanted.height, wanted.width]);
+            ([engine.eyes(), 3, seen.height, seen.width], [eyes.len(), 3, shown.height, shown.width]);
         if got != expected {
             return Err(engine::Error::Shape { what: "sampled tensor", expected, got }.into());
         }
-        Ok(Self {
+        let to_sdr = treatment.to_sdr.as_ref();
+        let shape = MapShape { eyes: eyes.len(), size: shown, margin, ratio: stage.ratio };
+        let jobs = Jobs {
+            to_sdr: to_sdr.map(|(map, depth)| HdrJob::new(device, size, *depth, map)).transpose()?,
+            sample: SampleJob::with_margin(device, size, eyes, stage, margin)?,
+            maps: Maps::new(device, shape, &treatment.touch)?,
             engine,
-            sample: SampleJob::new(device, size, eyes, stage)?,
-            compose: ComposeJob::new(device, size, eyes, stage.size)?,
+            compose: ComposeJob::finished(device, size, eyes, (shown, margin), &treatment.finish())?,
+        };
+        Ok(Self {
+            jobs,
             colour,
             results: [composed()?, composed()?],
             turn: 0,
@@ -99,7 +134,8 @@ impl GpuMatte {
 
     /// Forgets the state: what comes next is the first picture of a video.
     pub fn reset(&mut self) {
-        self.engine.reset();
+        self.jobs.engine.reset();
+        self.jobs.maps.reset();
     }
 
     /// The stream that pictures must be ready on.
@@ -113,8 +149,7 @@ impl GpuMatte {
     /// # Errors
     /// When the surface does not fit the lane, or the driver fails.
     pub fn surface(&mut self, surface: &mut Surface, out: Out<'_>) -> Result<(), Error> {
-        let (work, colour) = (&self.work, self.colour);
-        let (engine, sample, compose) = (&mut *self.engine, &self.sample, &self.compose);
+        let (work, colour, jobs) = (&self.work, self.colour, &mut self.jobs);
         let result = &mut self.results[self.turn];
         work.wait(&result.copied)?;
         surface.read(work, |view| {
@@ -128,10 +163,10 @@ impl GpuMatte {
                 high_bits: view.format == SurfaceFormat::P016,
                 colour,
             };
-            matte(work, &picture, engine, sample)?;
+            let picture = jobs.matte(work, &picture)?;
             match out {
                 Out::State => Ok(()),
-                _ => compose_into(work, &picture, engine, compose, &mut result.planes),
+                _ => jobs.compose_into(work, &picture, &mut result.planes),
             }
         })?;
         self.hand_over(out)
@@ -141,9 +176,9 @@ impl GpuMatte {
     pub(super) fn picture(&mut self, picture: &DevicePicture, out: Out<'_>) -> Result<(), Error> {
         let result = &mut self.results[self.turn];
         self.work.wait(&result.copied)?;
-        matte(&self.work, picture, &mut *self.engine, &self.sample)?;
+        let picture = self.jobs.matte(&self.work, picture)?;
         if !matches!(out, Out::State) {
-            compose_into(&self.work, picture, &*self.engine, &self.compose, &mut result.planes)?;
+            self.jobs.compose_into(&self.work, &picture, &mut result.planes)?;
         }
         self.hand_over(out)
     }
@@ -179,31 +214,39 @@ impl Drop for GpuMatte {
     }
 }
 
-/// Sample and one step of the network.
-fn matte(
-    work: &Stream,
-    picture: &DevicePicture,
-    engine: &mut dyn DeviceEngine,
-    sample: &SampleJob,
-) -> Result<(), Error> {
-    // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this
-    // (`Surface::read`, `Uploader::upload`), and the engine's input has the size that the job was made
-    // for: `GpuMatte::new` compares them.
-    unsafe { sample.enqueue(work, picture, engine.src_address()) }?;
-    engine.enqueue_on(work)?;
-    Ok(())
-}
+impl Jobs {
+    /// One step of the network on a picture, with what belongs to it; the picture that is to be composed.
+    fn matte(&mut self, work: &Stream, picture: &DevicePicture) -> Result<DevicePicture, Error> {
+        let Self { to_sdr, sample, maps, engine, .. } = self;
+        let picture = match to_sdr {
+            // SAFETY: the surface or upload holds planes of the told sizes until `work` has run this (`Surface::read`,
+            // `Uploader::upload`); what the job gives is used on `work` only.
+            Some(job) => unsafe { job.enqueue(work, picture) }?,
+            None => *picture,
+        };
+        let small = engine.src_address();
+        // SAFETY: the picture as above, or the job's own, and the engine's input has the size that the job was made
+        // for: `GpuMatte::treated` compares them.
+        unsafe { sample.enqueue(work, &picture, small) }?;
+        // SAFETY: input and states are the engine's, used on `work` only.
+        unsafe { maps.ahead(work, small, engine.state_ranges()) }?;
+        engine.enqueue_on(work)?;
+        // SAFETY: as above; the engine's maps have the size of its input.
+        unsafe { maps.behind(work, small, engine.coefficient_addresses()) }?;
+        Ok(picture)
+    }
 
-/// Full-size colour and alpha from the last step's maps.
-fn compose_into(
-    work: &Stream,
-    picture: &DevicePicture,
-    engine: &dyn DeviceEngine,
-    compose: &ComposeJob,
-    out: &mut DeviceComposite,
-) -> Result<(), Error> {
-    // SAFETY: the picture as in `matte`; the maps are the engine's, written before on this stream, and `out` is
-    // used by this stream alone until `copied` has happened.
-    unsafe { compose.enqueue(work, picture, engine.coefficient_addresses(), out) }?;
-    Ok(())
+    /// Full-size colour and alpha from the last step's maps.
+    fn compose_into(
+        &self,
+        work: &Stream,
+        picture: &DevicePicture,
+        out: &mut DeviceComposite,
+    ) -> Result<(), Error> {
+        let maps = self.engine.coefficient_addresses();
+        // SAFETY: the picture as in `matte`; the maps are the engine's, written before on this stream, and `out` is
+        // used by this stream alone until `copied` has happened.
+        unsafe { self.compose.enqueue(work, picture, maps, out) }?;
+        Ok(())
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! NVDEC ──Surface──┐                                  ┌─ planes ─> HostFrame ─> encode thread: libvpx
-//! or software ─ upload ─> sample, network step, compose ─┤
+//! or software ─ upload ─> sample, network step, compose ─┤    (`Jobs` of `matte` has the jobs between them, too)
 //!                                                     └─ our encoder's kernels ─> CodedFrame ─> its bits
 //! ```
 //!
@@ -11,12 +11,18 @@
 
 mod coded;
 mod host;
+mod maps;
+#[cfg(test)]
+mod maps_tests;
 mod matte;
 mod out;
 mod run;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod treatment;
+#[cfg(test)]
+mod treatment_tests;
 mod upload;
 
 pub use coded::{CodedFrame, NativeGear};
@@ -25,3 +31,4 @@ pub use matte::GpuMatte;
 pub use out::Out;
 pub use run::{GpuCoding, GpuLane, GpuSource};
 pub use steps::{GpuSteps, StepTimes};
+pub use treatment::Treatment;

@@ -9,10 +9,10 @@ use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
 use crate::lane::Error;
-use crate::lane::encode::{FRAMES, PairCoder, Part, Ring, Sink, Span, Step, Totals, run_beside, waiting_for};
+use crate::lane::encode::{FRAMES, Part, Ring, Sink, Span, Step, Totals, run_beside, waiting_for};
+use crate::lane::outputs::{Output, OutputsCoder};
 use crate::software;
 use crate::telemetry::LaneClocks;
-use crate::vp9::Pair;
 use crate::vp9::native::PairWriter;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -37,8 +37,8 @@ pub enum GpuSource {
 pub enum GpuCoding<'a> {
     /// libvpx, on the CPU.
     Libvpx {
-        /// The encoders.
-        pair: Box<Pair>,
+        /// What is made of the frames, which come home for it.
+        outputs: Vec<Output>,
         /// The buffers.
         frames: &'a mut Vec<HostFrame>,
     },
@@ -91,12 +91,12 @@ impl GpuLane<'_> {
         };
         let mut stage = Stage { size, span, matte, clocks };
         let totals = match coding {
-            GpuCoding::Libvpx { pair, frames } => {
+            GpuCoding::Libvpx { outputs, frames } => {
                 while frames.len() < FRAMES {
                     frames.push(stage.matte.host_frame()?);
                 }
                 let step = |ring: &Ring<_>, done| feed.step(&mut stage, ring, &mut Planes, done);
-                run_beside(PairCoder::new(*pair), frames, clocks, cancel, sink, step)?
+                run_beside(OutputsCoder::new(outputs), frames, clocks, cancel, sink, step)?
             }
             GpuCoding::Native { gear, writer, key_interval } => {
                 gear.fill()?;

@@ -12,7 +12,9 @@ use super::timing::{Measured, together};
 use crate::frame::{Picture, Size};
 use crate::gpu::{Stream, nvdec};
 use crate::kernels::sample;
-use crate::lane::{Error as LaneError, GpuMatte, GpuSteps, HostFrame, NativeGear, Out as Lead, StepTimes};
+use crate::lane::{
+    Error as LaneError, GpuMatte, GpuSteps, HostFrame, NativeGear, Out as Lead, StepTimes, Treatment,
+};
 use crate::media::Source;
 use crate::pipeline::device::Gpu;
 use crate::pipeline::error::Error;
@@ -180,7 +182,8 @@ impl Lane {
         (model, detail): (&str, Detail),
     ) -> Result<Self, Error> {
         let format = (scene.size, scene.colour);
-        let matte = matte_on_gpu(gpu, model, detail, &scene.setup.models, format, &scene.eyes)?;
+        let (models, plain) = (&scene.setup.models, Treatment::default());
+        let matte = matte_on_gpu(gpu, model, detail, models, format, &scene.eyes, &plain)?;
         let ring = match scene.coding {
             Coding::Libvpx => {
                 (0..IN_FLIGHT).map(|_| matte.host_frame()).collect::<Result<_, _>>().map(Ring::Planes)

@@ -13,9 +13,10 @@ use crate::pipeline::error::Error;
 use crate::pipeline::input::{decode_in_software, open_input};
 use crate::pipeline::machine::machine;
 use crate::pipeline::matting::{Models, key_report, network_report};
-use crate::pipeline::plan::lanes::{Lanes, Need};
+use crate::pipeline::outputs::OutputKind;
+use crate::pipeline::plan::lanes::{Lanes, Need, Streams};
 use crate::pipeline::plan::{Coding, FilePlan, MattePlan};
-use crate::pipeline::settings::{Job, MatteChoice, Settings};
+use crate::pipeline::settings::{Job, MatteChoice, Settings, Target};
 use crate::pipeline::stop::Stop;
 use crate::pipeline::survey::survey;
 use crate::rvm::{Refiner, Variant, Weights};
@@ -73,8 +74,9 @@ impl Scene {
         };
         let plan = match input {
             Some(input) => {
-                let job = Job { input, output: folder.0.join("whole.webm") };
-                Some(survey(&job, &settings, &setup.devices[0], &setup.models)?)
+                let target = Target { kind: OutputKind::Alpha, path: folder.0.join("whole.webm") };
+                let job = Job { input, outputs: vec![target] };
+                Some(survey(&job, &settings, &setup.devices[0], (&setup.models, &setup.looks))?)
             }
             None => None,
         };
@@ -108,7 +110,7 @@ impl Scene {
             None => {
                 let network = matches!(matte, MattePlan::Network { .. });
                 let on_gpu = network && matches!(setup.devices[0], Found::Gpu(_));
-                Coding::choose(settings.encoder, settings.quality, on_gpu)?
+                Coding::choose(settings.encoder, settings.quality, on_gpu, true)?
             }
         };
         let need = match &plan {
@@ -116,7 +118,7 @@ impl Scene {
             None => {
                 let on_gpu = matches!(setup.devices[0], Found::Gpu(_));
                 let on_gpu = on_gpu && matches!(matte, MattePlan::Network { .. });
-                Need::new(size, on_gpu, true, coding)
+                Need::new(size, on_gpu, true, coding, Streams::PAIR)
             }
         };
         let machine = machine(&setup.devices, settings.threads)?;

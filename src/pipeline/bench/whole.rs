@@ -8,7 +8,7 @@ use super::report::{ClockRow, Whole};
 use super::sampler::Sampler;
 use super::scene::Scene;
 use crate::frame::Picture;
-use crate::lane::{CpuLane, GpuLane, GpuSource, Span};
+use crate::lane::{CpuLane, Encoded, GpuLane, GpuSource, Output, Span, Treatment};
 use crate::layout::Edge;
 use crate::pipeline::batch::run_with;
 use crate::pipeline::device::Found;
@@ -21,7 +21,6 @@ use crate::pipeline::report::QueueReport;
 use crate::pipeline::settings::Settings;
 use crate::pipeline::stop::Stop;
 use crate::telemetry::LaneClocks;
-use crate::vp9::EncodedPair;
 use crate::webm::muxer as webm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,14 +145,14 @@ fn lane(
     let mut muxer = muxer(scene, number)?;
     let config = scene.pair(scene.lanes.encoder_threads(lanes));
     let mut bytes = 0;
-    let mut sink = |pair: EncodedPair| {
-        bytes += (pair.colour.len() + pair.alpha.len()) as u64;
+    let mut sink = |pair: Encoded| {
+        bytes += (pair.colour.len() + pair.alpha.as_ref().map_or(0, Vec::len)) as u64;
         frames.fetch_add(1, Ordering::Relaxed);
         muxer.write_frame(webm::Frame {
             pts_ms: 33 * pair.pts,
             key: pair.key,
             colour: &pair.colour,
-            alpha: Some(&pair.alpha),
+            alpha: pair.alpha.as_deref(),
         })
     };
     let (size, eyes, decoder) = (scene.size, scene.eyes.clone(), Box::new(decoder));
@@ -163,18 +162,21 @@ fn lane(
     let device = scene.setup.devices.get(number % scene.setup.devices.len().max(1));
     let totals = match (device, &scene.matte) {
         (Some(Found::Gpu(gpu)), MattePlan::Network { model, detail }) => {
-            let mut matte = matte_on_gpu(gpu, model, *detail, models, (size, scene.colour), &eyes)?;
+            let (format, plain) = ((size, scene.colour), Treatment::default());
+            let mut matte = matte_on_gpu(gpu, model, *detail, models, format, &eyes, &plain)?;
             let (source, device) = (GpuSource::Upload { decoder, depth: 8 }, Arc::clone(&gpu.device));
             let (matte, mut buffers) = (&mut matte, GpuBuffers::default());
-            let coding = buffers.coding(&gpu.device, scene.coding, &config, &scene.name())?;
+            let outputs = || Ok(vec![Output::Alpha(Box::new(pair(&config, &scene.name())?))]);
+            let coding = buffers.coding(&gpu.device, scene.coding, &config, outputs)?;
             GpuLane { source, device, size, span, matte, spare: &mut None, coding, clocks, cancel }
                 .run(&mut sink)
         }
         _ => {
             let (name, matrix) = (scene.name(), scene.colour.matrix);
             let mut matte = matte_on_cpu(&name, &scene.matte, models, matrix, (&eyes, Edge::Plain))?;
-            let (matte, frames, pair) = (&mut matte, &mut Vec::new(), pair(&config, &scene.name())?);
-            CpuLane { decoder, size, eyes, span, matte, frames, pair, clocks, cancel }.run(&mut sink)
+            let outputs = vec![Output::Alpha(Box::new(pair(&config, &scene.name())?))];
+            let (matte, frames) = (&mut matte, &mut Vec::new());
+            CpuLane { decoder, size, eyes, span, matte, frames, outputs, clocks, cancel }.run(&mut sink)
         }
     };
     let totals = totals.map_err(|source| failed(scene, source))?;

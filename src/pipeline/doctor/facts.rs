@@ -140,10 +140,9 @@ fn decoding(device: &Arc<Device>) -> Result<Vec<(Codec, u8, Caps)>, String> {
     asked.into_iter().collect::<Result<_, _>>().map_err(|error| chain(&error))
 }
 
+/// A library that this program cannot use is not loaded.
 fn tensorrt_library(given: Option<&Path>) -> Result<(Libraries, Version), tensorrt::Error> {
-    let libraries = library::find(given)?;
-    let version = library::version(&libraries)?;
-    Ok((libraries, version))
+    if tensorrt::BUILT { library::look(given) } else { Err(tensorrt::Error::NotBuilt) }
 }
 
 fn model(name: &str) -> Result<(PathBuf, String), String> {

@@ -131,7 +131,7 @@ fn tensorrt(facts: &Facts) -> Check {
         (_, false) => Check::new("TensorRT", Verdict::Good, "this program was built without it".to_owned())
             .advice(&format!("{native}; for it, install libclang and build with --features tensorrt")),
         (Err(why), true) => Check::new("TensorRT", Verdict::Good, why.clone())
-            .advice(&format!("{native}; NVIDIA's Python package tensorrt-rtx-cu13-libs has the library")),
+            .advice(&format!("{native}; the Python package tensorrt-rtx-cu13-libs has the library")),
         (Ok((libraries, version)), true) => {
             let found = format!("{PRODUCT} {version} at {}", libraries.library.display());
             let check = Check::new("TensorRT", Verdict::Good, found);
@@ -144,15 +144,9 @@ fn tensorrt(facts: &Facts) -> Check {
 }
 
 fn nvcc(facts: &Facts) -> Check {
-    let found = match &facts.nvcc {
-        Some(path) => path.display().to_string(),
-        None => "none found".to_owned(),
-    };
-    Check::new(
-        "nvcc",
-        Verdict::Good,
-        format!("{found}; needed, like NVRTC, by no run: only to build this program"),
-    )
+    let found = facts.nvcc.as_ref().map_or("not found".to_owned(), |path| path.display().to_string());
+    let found = format!("{found}; it and NVRTC are not needed to run, nvcc only to build this program");
+    Check::new("nvcc", Verdict::Good, found)
 }
 
 fn libvpx(facts: &Facts) -> Check {

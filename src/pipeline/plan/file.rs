@@ -3,11 +3,13 @@
 
 use super::Coding;
 use super::segments::Segment;
+use crate::frame::{Colour, Size};
 use crate::kernels::key::KeyParameters;
-use crate::layout::Layout;
+use crate::layout::{Layout, Packing};
 use crate::media::{Chapter, VideoTrack};
+use crate::pipeline::outputs::Look;
 use crate::pipeline::report::MatteReport;
-use crate::pipeline::settings::{Detail, Job};
+use crate::pipeline::settings::{Detail, Job, Target};
 use crate::pipeline::store::Identity;
 use crate::sound::TrackPlan;
 use std::ops::Range;
@@ -43,12 +45,53 @@ pub struct FilePlan {
     pub frames: Option<u64>,
     /// The segments, in order; at least one.
     pub segments: Vec<Segment>,
-    /// What the bytes of the segments depend on.
-    pub identity: Identity,
-    /// Name of all that the bytes of the output depend on: the identity and the sound.
-    pub work_name: String,
+    /// What is made of it, in the order asked for.
+    pub outputs: Vec<OutputPlan>,
     /// What the user should know.
     pub notes: Vec<String>,
+}
+
+/// One output of a file.
+#[derive(Clone, Debug)]
+pub struct OutputPlan {
+    /// Its kind and place.
+    pub target: Target,
+    /// What it shows.
+    pub look: Look,
+    /// Size of its frames.
+    pub size: Size,
+    /// What its codes mean.
+    pub colour: Colour,
+    /// How its eyes lie.
+    pub packing: Packing,
+    /// What the bytes of its segments depend on.
+    pub identity: Identity,
+    /// Name of all that its bytes depend on: the identity and the sound.
+    pub work_name: String,
+}
+
+impl FilePlan {
+    /// Whether colour and alpha are among the outputs as two streams.
+    pub fn has_alpha(&self) -> bool {
+        self.outputs.iter().any(|output| output.target.kind.is_alpha())
+    }
+
+    /// Whether that is all.
+    pub fn only_alpha(&self) -> bool {
+        self.outputs.iter().all(|output| output.target.kind.is_alpha())
+    }
+
+    /// Encoders that work at once in a lane.
+    pub fn encoders(&self) -> usize {
+        if self.has_alpha() { 2 } else { 1 }
+    }
+}
+
+impl OutputPlan {
+    /// For people.
+    pub fn describe(&self) -> String {
+        format!("output {}: {}, {}", self.target.kind, self.look.sentence(), self.target.path.display())
+    }
 }
 
 /// How the background is found, with everything that had to be looked up.

@@ -10,6 +10,8 @@ use crate::frame::Size;
 /// Resident memory of a pair of encoders at work: 1.15 GB at 7680x3840, most of it reference frames and those of
 /// libvpx's tokens that were ever written (docs/encoder.md).
 const PAIR_BYTES_PER_PIXEL: f64 = 42.0;
+/// The same of an encoder of one opaque stream with what is rendered for it: half a pair, its planes and a matte.
+const STREAM_BYTES_PER_PIXEL: f64 = PAIR_BYTES_PER_PIXEL / 2.0 + 2.5;
 /// Composites in the ring and pictures in the decoder: eight of 2.5 bytes a pixel, and 16 pictures of 3 bytes
 /// where decoding is done in software.
 const FRAMES_BYTES_PER_PIXEL: f64 = 8.0 * 2.5;
@@ -20,9 +22,13 @@ const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
 const NATIVE_BYTES_PER_PIXEL: f64 = 4.0;
 /// Its device memory: two pictures of each stream and four coded frames.
 const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 12.0;
+/// Device memory for a picture that is mapped from high dynamic range.
+const MAPPED_DEVICE_BYTES_PER_PIXEL: f64 = 3.0;
 /// CPU threads that the two encoders of a pair keep busy: on 16 threads, 8, 12 and 16 pairs gave 26.0, 34.4 and
 /// 33.9 frames a second at 7680x3840 (docs/encoder.md).
 const PAIR_THREADS: f64 = 4.0 / 3.0;
+/// The same of a lane without a pair: rendering and encoding take turns on one thread, beside composing.
+const STREAM_THREADS: f64 = 1.0;
 /// The same of a lane with our own encoder, and of a decoder beside it.
 const NATIVE_THREADS: f64 = 1.0;
 const SOFTWARE_DECODER_THREADS: f64 = 1.0;
@@ -45,6 +51,20 @@ pub struct Machine {
     pub device_bytes: Vec<u64>,
 }
 
+/// What a lane encodes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Streams {
+    /// Whether colour with alpha is.
+    pub pair: bool,
+    /// Pixels of a frame of all other outputs together.
+    pub others: usize,
+}
+
+impl Streams {
+    /// Colour with alpha alone.
+    pub const PAIR: Self = Self { pair: true, others: 0 };
+}
+
 /// What one lane needs.
 #[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize)]
 pub struct Need {
@@ -60,22 +80,30 @@ pub struct Need {
 
 impl Need {
     /// The need of a lane at this frame size.
-    pub fn new(size: Size, on_gpu: bool, software_decoder: bool, coding: Coding) -> Self {
+    pub fn new(size: Size, on_gpu: bool, software_decoder: bool, coding: Coding, streams: Streams) -> Self {
         let pixels = size.area() as f64;
         let decoder = if software_decoder { SOFTWARE_DECODER_BYTES_PER_PIXEL } else { 0.0 };
         let native = coding == Coding::Native;
-        let host =
-            if native { NATIVE_BYTES_PER_PIXEL } else { PAIR_BYTES_PER_PIXEL + FRAMES_BYTES_PER_PIXEL };
-        let host = host + decoder;
+        let pair = if streams.pair { PAIR_BYTES_PER_PIXEL } else { 0.0 };
+        let host = if native { NATIVE_BYTES_PER_PIXEL } else { pair + FRAMES_BYTES_PER_PIXEL };
+        let host = pixels * (host + decoder) + streams.others as f64 * STREAM_BYTES_PER_PIXEL;
+        let threads = if streams.pair { PAIR_THREADS } else { STREAM_THREADS };
         let coded = if native { NATIVE_DEVICE_BYTES_PER_PIXEL } else { 0.0 };
         let device = if on_gpu { pixels * (DEVICE_BYTES_PER_PIXEL + coded) + DEVICE_BYTES } else { 0.0 };
         let decoder_threads = if software_decoder { SOFTWARE_DECODER_THREADS } else { 0.0 };
         Self {
-            host_bytes: (pixels * host + HOST_BYTES) as u64,
+            host_bytes: (host + HOST_BYTES) as u64,
             device_bytes: device as u64,
-            threads: if native { NATIVE_THREADS + decoder_threads } else { PAIR_THREADS },
+            threads: if native { NATIVE_THREADS + decoder_threads } else { threads },
             enough: if native { ENOUGH_LANES } else { 0 },
         }
+    }
+
+    /// The same with pictures mapped from high dynamic range on the GPU.
+    #[must_use]
+    pub fn with_mapping(self, size: Size) -> Self {
+        let more = (size.area() as f64 * MAPPED_DEVICE_BYTES_PER_PIXEL) as u64;
+        Self { device_bytes: self.device_bytes + more, ..self }
     }
 
     /// What is enough for either.
@@ -137,8 +165,13 @@ impl Lanes {
     /// Threads for each encoder when so many segments are left, of which each keeps two encoders busy. The
     /// bytes do not depend on it.
     pub fn encoder_threads(&self, segments_left: usize) -> usize {
+        self.threads_for(segments_left, 2)
+    }
+
+    /// The same where each segment keeps so many encoders busy at once.
+    pub fn threads_for(&self, segments_left: usize, encoders: usize) -> usize {
         let at_work = self.count().min(segments_left).max(1);
-        self.threads.div_ceil(2 * at_work).clamp(1, 64)
+        self.threads.div_ceil(encoders.max(1) * at_work).clamp(1, 64)
     }
 }
 
@@ -167,7 +200,7 @@ mod tests {
 
     #[test]
     fn lanes_go_by_what_is_scarcest() {
-        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx, Streams::PAIR);
         let lanes = |machine: Machine, segments| {
             let lanes = Lanes::new(&machine, need, segments, None);
             (lanes.per_device, lanes.limit)
@@ -183,7 +216,7 @@ mod tests {
 
     #[test]
     fn our_own_encoder_needs_few_cores_and_little_memory() {
-        let need = Need::new(EIGHT_K, true, false, Coding::Native);
+        let need = Need::new(EIGHT_K, true, false, Coding::Native, Streams::PAIR);
         let lanes = |machine: Machine| Lanes::new(&machine, need, 100, None);
         assert_eq!(lanes(machine(16, 128, &[78])).per_device, [8]);
         assert_eq!(lanes(machine(32, 128, &[78, 78])).per_device, [8, 8]);
@@ -194,7 +227,7 @@ mod tests {
 
     #[test]
     fn threads_are_shared_out_and_freed_at_the_end() {
-        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx, Streams::PAIR);
         let lanes = Lanes::new(&machine(16, 128, &[78]), need, 100, None);
         assert_eq!(
             (lanes.encoder_threads(50), lanes.encoder_threads(2), lanes.encoder_threads(1)),
@@ -205,10 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn one_stream_needs_less_than_two_and_both_more() {
+        let need = |pair, others| {
+            let streams = Streams { pair, others };
+            Need::new(EIGHT_K, false, true, Coding::Libvpx, streams)
+        };
+        let (one, two, both) = (need(false, EIGHT_K.area()), need(true, 0), need(true, EIGHT_K.area()));
+        assert!(one.host_bytes < two.host_bytes && two.host_bytes < both.host_bytes);
+        assert!(one.threads < two.threads);
+        let lanes = Lanes::new(&machine(16, 128, &[]), one, 100, None);
+        assert_eq!((lanes.count(), lanes.threads_for(100, 1), lanes.threads_for(4, 1)), (16, 1, 4));
+    }
+
+    #[test]
     fn a_lane_at_8k_needs_what_was_measured() {
-        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx);
+        let need = Need::new(EIGHT_K, true, false, Coding::Libvpx, Streams::PAIR);
         assert!((1.9e9..2.2e9).contains(&(need.host_bytes as f64)), "{need:?}");
         assert!((1.6e9..2.1e9).contains(&(need.device_bytes as f64)), "{need:?}");
-        assert_eq!(Need::new(EIGHT_K, false, true, Coding::Libvpx).device_bytes, 0);
+        assert_eq!(Need::new(EIGHT_K, false, true, Coding::Libvpx, Streams::PAIR).device_bytes, 0);
     }
 }

@@ -10,4 +10,4 @@ pub mod segments;
 mod tests;
 
 pub use coding::Coding;
-pub use file::{FilePlan, MattePlan};
+pub use file::{FilePlan, MattePlan, OutputPlan};

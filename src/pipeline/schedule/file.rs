@@ -1,19 +1,23 @@
-//! One file while it is at work: its folder, how far it is, what went wrong, and at last its report.
+//! One file while it is at work: the folders of its outputs, how far it is, what went wrong, and at last its report.
 #![forbid(unsafe_code)]
 
+use super::lanes::Run;
+use crate::lane;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
-use crate::pipeline::plan::FilePlan;
+use crate::pipeline::outputs::OutputKind;
+use crate::pipeline::plan::{FilePlan, OutputPlan};
 use crate::pipeline::progress::{Event, Observer};
-use crate::pipeline::report::{FileReport, QueueReport, SourceReport, StageReport};
+use crate::pipeline::report::{FileReport, OutputReport, QueueReport, SourceReport, StageReport};
 use crate::pipeline::settings::Settings;
-use crate::pipeline::store::{self, Store};
+use crate::pipeline::store::{self, Form, Store};
 use crate::pipeline::timeline::shift_note;
 use crate::sound::TrackPlan;
 use crate::telemetry::LaneClocks;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,8 +27,8 @@ pub(in super::super) struct FileWork {
     /// Place in the run as the user gave it, from 0.
     pub(in super::super) place: usize,
     pub(super) clocks: LaneClocks,
-    folder: PathBuf,
-    store: Mutex<Option<Arc<Store>>>,
+    /// One for each output.
+    stores: Vec<StoreSlot>,
     /// Frames that were there when the run began.
     resumed: u64,
     done: AtomicU64,
@@ -34,6 +38,21 @@ pub(in super::super) struct FileWork {
     notes: Mutex<Vec<String>>,
     error: Mutex<Option<Error>>,
     started: OnceLock<Instant>,
+}
+
+/// The folder of an output's finished segments, opened when it is first needed.
+struct StoreSlot {
+    folder: PathBuf,
+    store: Mutex<Option<Arc<Store>>>,
+}
+
+fn form(output: &OutputPlan) -> Form {
+    if output.target.kind == OutputKind::Png { Form::Frames } else { Form::WebM }
+}
+
+/// The error of a thread of this program that has panicked over `input`; the panic itself was told on standard error.
+pub(in super::super) fn thread_lost(input: &Path) -> Error {
+    Error::Lane { path: input.to_path_buf(), source: lane::Error::ThreadLost }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -51,11 +70,14 @@ impl FileWork {
         place: usize,
         temp_dir: Option<&Path>,
     ) -> Result<(Self, Vec<usize>), Error> {
-        let folder = Store::folder_for(&plan.job.output, temp_dir);
+        let slot = |output: &OutputPlan| StoreSlot {
+            folder: Store::folder_for(&output.target.path, temp_dir),
+            store: Mutex::default(),
+        };
         let work = Self {
             place,
             clocks: LaneClocks::default(),
-            store: Mutex::default(),
+            stores: plan.outputs.iter().map(slot).collect(),
             resumed: 0,
             done: AtomicU64::new(0),
             retried: AtomicU32::new(0),
@@ -64,50 +86,60 @@ impl FileWork {
             error: Mutex::default(),
             started: OnceLock::new(),
             plan,
-            folder,
         };
         let mut waiting: Vec<usize> = (0..work.plan.segments.len()).collect();
-        if !work.folder.exists() {
+        if !work.stores.iter().any(|slot| slot.folder.exists()) {
             // Made with the first segment: a run over a hundred files does not begin with a hundred folders.
             return Ok((work, waiting));
         }
-        let store = work.store()?;
-        let finished = store.finished();
-        waiting.retain(|&segment| finished.iter().all(|(number, _)| *number as usize != segment));
-        let resumed = finished.iter().map(|(_, done)| done.frames).sum();
+        let stores = work.stores()?;
+        let is_done = |segment: usize| {
+            u32::try_from(segment).is_ok_and(|number| stores.iter().all(|store| store.has(number)))
+        };
+        waiting.retain(|&segment| !is_done(segment));
+        let of = work.plan.segments.len();
+        // Any output tells how many frames a segment has.
+        let finished = stores.first().map_or_else(Vec::new, |store| store.finished());
+        let finished = finished.into_iter().filter(|(number, _)| is_done(*number as usize));
+        let resumed = finished.map(|(_, done)| done.frames).sum();
         if resumed > 0 {
-            let of = work.plan.segments.len();
-            let note = format!("went on where it was left: {} of {of} segments were there", finished.len());
+            let there = of - waiting.len();
+            let note = format!("went on where it was left: {there} of {of} segments were there");
             locked(&work.notes).push(note);
         }
         Ok((Self { resumed, done: AtomicU64::new(resumed), ..work }, waiting))
     }
 
-    /// The folder of finished segments, made when it is first asked for.
-    pub(super) fn store(&self) -> Result<Arc<Store>, Error> {
-        let mut slot = locked(&self.store);
+    /// The folders of finished segments, one for each output, made when they are first asked for.
+    pub(super) fn stores(&self) -> Result<Vec<Arc<Store>>, Error> {
+        self.stores.iter().zip(&self.plan.outputs).map(|(slot, output)| self.store(slot, output)).collect()
+    }
+
+    fn store(&self, slot: &StoreSlot, output: &OutputPlan) -> Result<Arc<Store>, Error> {
+        let folder = &slot.folder;
+        let mut slot = locked(&slot.store);
         if let Some(store) = &*slot {
             return Ok(Arc::clone(store));
         }
         let count = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
-        let (store, found) = Store::open(self.folder.clone(), &self.plan.identity, count)
-            .map_err(|source| Error::Store { path: self.folder.clone(), source })?;
+        let (store, found) = Store::open(folder.clone(), &output.identity, count, form(output))
+            .map_err(|source| Error::Store { path: folder.clone(), source })?;
         if let store::Found::Other(why) = found {
             locked(&self.notes).push(format!("begun anew, what an earlier run had left is of no use: {why}"));
         }
         Ok(Arc::clone(slot.insert(Arc::new(store))))
     }
 
-    /// Removes what an earlier run of this plan has left, if it did.
+    /// Removes what an earlier run of this output has left, if it did.
     ///
     /// # Errors
     /// When it cannot be removed, or another process works there.
-    pub(in super::super) fn clear(plan: &FilePlan, temp_dir: Option<&Path>) -> Result<(), Error> {
-        let folder = Store::folder_for(&plan.job.output, temp_dir);
+    pub(in super::super) fn clear(output: &OutputPlan, temp_dir: Option<&Path>) -> Result<(), Error> {
+        let folder = Store::folder_for(&output.target.path, temp_dir);
         if !folder.exists() {
             return Ok(());
         }
-        let opened = Store::open(folder.clone(), &plan.identity, 0);
+        let opened = Store::open(folder.clone(), &output.identity, 0, form(output));
         opened.and_then(|(store, _)| store.remove()).map_err(|source| Error::Store { path: folder, source })
     }
 
@@ -143,12 +175,16 @@ impl FileWork {
             format!("decoded by {} {}", source.decoder, source.decoder_reason),
             source.layout.sentences().join(", "),
             self.plan.matte_report.sentence(),
-            self.plan.coding.sentence().to_owned(),
+            self.plan.coding.sentence(self.plan.only_alpha()).to_owned(),
             self.segments_sentence(),
         ];
-        let plan: Vec<String> =
-            plan.into_iter().chain(self.plan.sound.iter().map(TrackPlan::describe)).collect();
-        let (input, output) = (&self.plan.job.input, &self.plan.job.output);
+        let outputs = (!self.plan.only_alpha()).then(|| self.plan.outputs.iter().map(OutputPlan::describe));
+        let plan: Vec<String> = plan
+            .into_iter()
+            .chain(outputs.into_iter().flatten())
+            .chain(self.plan.sound.iter().map(TrackPlan::describe))
+            .collect();
+        let (input, output) = (&self.plan.job.input, self.plan.job.first());
         observer.event(Event::Started { input, output, place: (self.place, files), plan: &plan });
     }
 
@@ -186,28 +222,32 @@ impl FileWork {
 
     /// Keeps an error, should the file fail with it.
     pub(super) fn keep(&self, error: Error) {
-        *locked(&self.error) = Some(error);
+        let mut kept = locked(&self.error);
+        // What is stopped because the file has failed is not why it has.
+        if kept.is_none() || !matches!(error, Error::Interrupted) {
+            *kept = Some(error);
+        }
     }
 
     /// Joins the segments, or says what has `failed`, and reports.
-    pub(super) fn end(
-        &self,
-        failed: bool,
-        found: &Found,
-        settings: &Settings,
-        observer: &dyn Observer,
-    ) -> FileReport {
+    pub(super) fn end(&self, failed: bool, found: &Found, run: &Run<'_>) -> FileReport {
+        let Run { settings, observer, stop, .. } = *run;
         let error = locked(&self.error).take().filter(|_| failed);
-        let ended = error.map_or_else(|| self.join(settings), Err);
+        // Without this a panic would end the whole run, and say nothing of the other files.
+        let joined = || catch_unwind(AssertUnwindSafe(|| self.join(settings, stop.now())));
+        let ended = error.map_or_else(|| joined().unwrap_or_else(|_| Err(self.thread_lost())), Err);
         let mut report = self.report(found);
         match ended {
             Ok(joined) => {
                 self.add_notes(&mut report, &joined);
-                report.frames = joined.frames;
-                report.duration_seconds = joined.end_ms as f64 / 1000.0;
-                report.output_bytes = joined.bytes;
+                for (joined, output) in joined.iter().zip(&self.plan.outputs) {
+                    report.frames = joined.frames;
+                    report.duration_seconds = report.duration_seconds.max(joined.end_ms as f64 / 1000.0);
+                    report.output_bytes += joined.bytes;
+                    report.set_bytes(&output.target, joined.bytes);
+                }
                 report.fps =
-                    joined.frames.saturating_sub(self.resumed) as f64 / report.wall_seconds.max(1e-9);
+                    report.frames.saturating_sub(self.resumed) as f64 / report.wall_seconds.max(1e-9);
                 observer.event(Event::Finished { report: &report });
             }
             Err(error) => {
@@ -218,26 +258,39 @@ impl FileWork {
         report
     }
 
+    /// The error of a thread of this program that has panicked.
+    pub(super) fn thread_lost(&self) -> Error {
+        thread_lost(&self.plan.job.input)
+    }
+
     /// Completes the report of a file that ended early. Nothing finished: nothing is left behind.
     fn unfinished(&self, report: &mut FileReport, error: &Error) {
         report.error = Some(chain(error));
         report.exit_code = error.fault().exit_code();
         report.frames = self.done();
-        let store = locked(&self.store).take_if(|store| store.finished().is_empty());
-        if let Some(store) = store.and_then(Arc::into_inner) {
-            // Failing again, now in tidying up, would hide why.
-            let _ = store.remove();
+        for slot in &self.stores {
+            let store = locked(&slot.store).take_if(|store| store.finished().is_empty());
+            if let Some(store) = store.and_then(Arc::into_inner) {
+                // Failing again, now in tidying up, would hide why.
+                let _ = store.remove();
+            }
         }
     }
 
-    fn join(&self, settings: &Settings) -> Result<Joined, Error> {
-        let store = self.store()?;
-        let joined = join(&self.plan, &store, settings)?;
-        drop(store);
-        if let Some(store) = locked(&self.store).take().and_then(Arc::into_inner)
-            && let Err(error) = store.remove()
-        {
-            locked(&self.notes).push(format!("{} is left behind: {error}", self.folder.display()));
+    /// Joins the outputs, one after the other; the folders go when all are in place.
+    fn join(&self, settings: &Settings, cancel: &AtomicBool) -> Result<Vec<Joined>, Error> {
+        let stores = self.stores()?;
+        let outputs = self.plan.outputs.iter().zip(&stores);
+        let join =
+            |(output, store): (&OutputPlan, &Arc<Store>)| join(&self.plan, (output, store), settings, cancel);
+        let joined = outputs.map(join).collect::<Result<Vec<_>, _>>()?;
+        drop(stores);
+        for slot in &self.stores {
+            if let Some(store) = locked(&slot.store).take().and_then(Arc::into_inner)
+                && let Err(error) = store.remove()
+            {
+                locked(&self.notes).push(format!("{} is left behind: {error}", slot.folder.display()));
+            }
         }
         Ok(joined)
     }
@@ -256,7 +309,8 @@ impl FileWork {
         FileReport {
             limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
             input: self.plan.job.input.clone(),
-            output: self.plan.job.output.clone(),
+            output: self.plan.job.first().to_path_buf(),
+            outputs: self.plan.job.outputs.iter().map(OutputReport::new).collect(),
             source: Some(self.source_report(found)),
             matte: Some(self.plan.matte_report.clone()),
             encoder: Some(self.plan.coding),
@@ -298,8 +352,12 @@ impl FileWork {
         }
     }
 
-    fn add_notes(&self, report: &mut FileReport, joined: &Joined) {
+    fn add_notes(&self, report: &mut FileReport, joined: &[Joined]) {
         report.notes.extend(shift_note(&self.plan));
+        // The same of every output but PNG files, which have no times and no sound.
+        let Some(joined) = joined.iter().max_by_key(|joined| (joined.notes.len(), joined.nudged)) else {
+            return;
+        };
         report.notes.extend(joined.notes.iter().cloned());
         let frames = |n: u64| format!("{n} frame{}", if n == 1 { "" } else { "s" });
         if joined.nudged > 0 {

@@ -10,5 +10,5 @@ mod board;
 mod file;
 mod lanes;
 
-pub(super) use file::FileWork;
+pub(super) use file::{FileWork, thread_lost};
 pub(super) use lanes::{Run, run};

@@ -1,4 +1,5 @@
-//! The folder of one output in the making: the journal, a lock, and a WebM file for each finished segment.
+//! The folder of one output in the making: the journal, a lock, and a WebM file for each finished segment; of an
+//! output of PNG files a folder for each, `00000.frames`.
 //!
 //! ```text
 //! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.part
@@ -10,7 +11,8 @@
 
 use super::identity::Identity;
 use super::journal::{Finished, Journal};
-use crate::pipeline::output::{PendingFile, sync_folder_of};
+use crate::pipeline::output::sync_folder_of;
+use crate::pipeline::stills;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -21,6 +23,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FOLDER_ENDING: &str = ".vrpipe";
 const JOURNAL: &str = "journal.json";
 const LOCK: &str = "lock";
+
+/// What a finished segment lies in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A WebM file.
+    WebM,
+    /// A folder of PNG files.
+    Frames,
+}
+
+impl Form {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::WebM => ".webm",
+            Self::Frames => ".frames",
+        }
+    }
+
+    /// Whether a segment is there as the journal has it.
+    fn is_there(self, path: &Path, done: &Finished) -> bool {
+        match self {
+            Self::WebM => fs::metadata(path).is_ok_and(|m| m.len() == done.bytes),
+            Self::Frames => stills::measure(path) == Some((done.frames, done.bytes)),
+        }
+    }
+}
 
 /// How the folder was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +65,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    form: Form,
     /// Held for as long as this lives; the system lets it go when the process dies.
     _lock: File,
     journal: Mutex<Journal>,
@@ -61,11 +90,16 @@ impl Store {
         }
     }
 
-    /// Opens or makes the folder for this work, with `segments` segments.
+    /// Opens or makes the folder for this work, with `segments` segments that lie in what `form` says.
     ///
     /// # Errors
     /// When it cannot be written, or another process works in it (`WouldBlock`).
-    pub fn open(folder: PathBuf, identity: &Identity, segments: u32) -> io::Result<(Self, Found)> {
+    pub fn open(
+        folder: PathBuf,
+        identity: &Identity,
+        segments: u32,
+        form: Form,
+    ) -> io::Result<(Self, Found)> {
         // Not its parents: a path that was mistyped is to be told, not made.
         match fs::create_dir(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -88,19 +122,18 @@ impl Store {
             None => (Journal::new(identity.clone()), Found::Nothing),
         };
         journal.finished.retain(|&number, done| {
-            let there = fs::metadata(file_in(&folder, number)).map(|m| m.len());
-            number < segments && (done.frames == 0 || there.is_ok_and(|bytes| bytes == done.bytes))
+            number < segments && (done.frames == 0 || form.is_there(&piece_in(&folder, number, form), done))
         });
         journal.write(&path)?;
-        let keep: BTreeSet<PathBuf> = journal.finished.keys().map(|&n| file_in(&folder, n)).collect();
+        let keep: BTreeSet<PathBuf> = journal.finished.keys().map(|&n| piece_in(&folder, n, form)).collect();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             let ours = path.file_name().is_some_and(|name| name == JOURNAL || name == LOCK);
             if !ours && !keep.contains(&path) && is_segment(&path) {
-                fs::remove_file(&path)?;
+                remove_segment(&path)?;
             }
         }
-        Ok((Self { folder, _lock: lock, journal: Mutex::new(journal) }, found))
+        Ok((Self { folder, form, _lock: lock, journal: Mutex::new(journal) }, found))
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -113,9 +146,14 @@ impl Store {
         self.journal().finished.iter().map(|(&number, done)| (number, done.clone())).collect()
     }
 
-    /// The file of a finished segment.
-    pub fn file(&self, number: u32) -> PathBuf {
-        file_in(&self.folder, number)
+    /// Whether a segment is finished.
+    pub fn has(&self, number: u32) -> bool {
+        self.journal().finished.contains_key(&number)
+    }
+
+    /// The file or folder of a finished segment.
+    pub fn piece(&self, number: u32) -> PathBuf {
+        piece_in(&self.folder, number, self.form)
     }
 
     /// The folder.
@@ -123,15 +161,7 @@ impl Store {
         &self.folder
     }
 
-    /// Begins the file of a segment.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn begin(&self, number: u32) -> io::Result<(PendingFile, File)> {
-        PendingFile::create(&self.file(number))
-    }
-
-    /// Enters a segment as finished; its file, if it has frames, is in place.
+    /// Enters a segment as finished; what it lies in, if it has frames, is in place.
     ///
     /// # Errors
     /// When the journal cannot be replaced.
@@ -144,6 +174,19 @@ impl Store {
         Ok(())
     }
 
+    /// Takes a segment for unfinished again, and removes what it lies in.
+    ///
+    /// # Errors
+    /// When the journal cannot be replaced, or the segment not be removed.
+    pub fn forget(&self, number: u32) -> io::Result<()> {
+        let mut journal = self.journal();
+        let mut next = journal.clone();
+        next.finished.remove(&number);
+        next.write(&self.folder.join(JOURNAL))?;
+        *journal = next;
+        remove_segment(&self.piece(number))
+    }
+
     /// Removes the folder with all that this program put there.
     ///
     /// # Errors
@@ -154,7 +197,7 @@ impl Store {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             if is_segment(&path) || path.ends_with(LOCK) {
-                fs::remove_file(&path)?;
+                remove_segment(&path)?;
             }
         }
         fs::remove_dir(&self.folder)?;
@@ -162,16 +205,21 @@ impl Store {
     }
 }
 
-fn file_in(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("{number:05}.webm"))
+fn piece_in(folder: &Path, number: u32, form: Form) -> PathBuf {
+    folder.join(format!("{number:05}{}", form.ending()))
 }
 
-/// Whether a file is one of ours by its name: digits, `.webm`, perhaps `.part`.
+fn remove_segment(path: &Path) -> io::Result<()> {
+    if path.is_dir() { stills::remove(path) } else { fs::remove_file(path) }
+}
+
+/// Whether a file is one of ours by its name: digits, `.webm` or `.frames`, perhaps `.part`.
 fn is_segment(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if name == format!("{JOURNAL}.part") {
         return true;
     }
-    let number = name.strip_suffix(".part").unwrap_or(name).strip_suffix(".webm");
+    let name = name.strip_suffix(".part").unwrap_or(name);
+    let number = [Form::WebM, Form::Frames].into_iter().find_map(|form| name.strip_suffix(form.ending()));
     number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -7,7 +7,7 @@ mod journal;
 #[cfg(test)]
 mod tests;
 
-pub use folder::{Found, Store};
+pub use folder::{Form, Found, Store};
 pub use identity::{Identity, SourceIdentity};
 pub use journal::Finished;
 

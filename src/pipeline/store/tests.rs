@@ -1,6 +1,7 @@
 //! The folder as runs leave it that ended well, were killed, had other settings, or are still at work.
 
-use super::{Finished, Found, Identity, SourceIdentity, Store};
+use super::{Finished, Form, Found, Identity, SourceIdentity, Store};
+use crate::pipeline::output::PendingFile;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ fn identity(quality: &str) -> Identity {
 }
 
 fn write_segment(store: &Store, number: u32, bytes: &[u8]) {
-    let (pending, mut file) = store.begin(number).unwrap();
+    let (pending, mut file) = PendingFile::create(&store.piece(number)).unwrap();
     file.write_all(bytes).unwrap();
     pending.commit(&file).unwrap();
     let done = Finished { frames: 3, bytes: bytes.len() as u64, ..Finished::default() };
@@ -24,7 +25,7 @@ fn numbers(store: &Store) -> Vec<u32> {
 }
 
 fn open(folder: &Path, quality: &str) -> (Store, Found) {
-    Store::open(folder.to_path_buf(), &identity(quality), 10).unwrap()
+    Store::open(folder.to_path_buf(), &identity(quality), 10, Form::WebM).unwrap()
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn work_goes_on_where_it_was_left() {
     assert_eq!((found, numbers(&store)), (Found::Same, vec![0, 2, 4]));
     assert!(!folder.join("00003.webm.part").exists() && !folder.join("00005.webm").exists());
     assert!(folder.join("notes.txt").exists(), "what is not ours stays");
-    assert_eq!(fs::read(store.file(2)).unwrap(), b"two");
+    assert_eq!(fs::read(store.piece(2)).unwrap(), b"two");
     assert!(store.remove().is_err(), "nor is a folder removed that holds it");
     assert!(folder.join("notes.txt").exists() && !folder.join("00000.webm").exists());
 }
@@ -59,8 +60,15 @@ fn a_segment_whose_file_is_cut_or_gone_is_done_again() {
     for number in 0..3 {
         write_segment(&store, number, b"bytes");
     }
-    fs::write(store.file(0), b"byte").unwrap();
-    fs::remove_file(store.file(1)).unwrap();
+    fs::write(store.piece(0), b"byte").unwrap();
+    fs::remove_file(store.piece(1)).unwrap();
+    drop(store);
+    let (store, _) = open(&folder, "fast");
+    assert_eq!(numbers(&store), [2]);
+    // Whole by its size, and yet found to be damaged.
+    write_segment(&store, 3, b"bytes");
+    store.forget(3).unwrap();
+    assert!(numbers(&store) == [2] && !store.piece(3).exists());
     drop(store);
     let (store, _) = open(&folder, "fast");
     assert_eq!(numbers(&store), [2]);
@@ -89,7 +97,7 @@ fn two_processes_never_work_on_one_output() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("w");
     let _held = open(&folder, "fast");
-    let error = Store::open(folder, &identity("fast"), 1).unwrap_err();
+    let error = Store::open(folder, &identity("fast"), 1, Form::WebM).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     assert!(error.to_string().contains("another process"));
 }

@@ -1,4 +1,4 @@
-//! Checks an output by decoding both of its streams again, alone or against its input.
+//! Checks an output by decoding its streams again, alone or against its input.
 //!
 //! Nothing here trusts the writer: the container is read by the strict reader of `webm`, the
 //! packets are decoded by libvpx, and each claim is a named check with what was seen.
@@ -6,6 +6,7 @@
 
 mod against;
 mod cleanness;
+mod opaque;
 mod report;
 
 pub use report::{Check, VerifyReport};
@@ -14,6 +15,7 @@ use super::error::Error;
 use super::playback::{Frame, Playback};
 use against::Against;
 use cleanness::Cleanness;
+use opaque::Shows;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,10 +26,14 @@ use std::time::Duration;
 /// When the output cannot be opened at all, or the input cannot be decoded. Anything wrong with
 /// an output that opens is a failed check of the report.
 pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<VerifyReport, Error> {
+    if output.is_dir() {
+        return opaque::verify_stills(output);
+    }
     let mut playback = Playback::open(output)?;
     let mut report = VerifyReport::new(output);
     report.size = Some(playback.size());
     let mut against = input.map(|path| Against::open(path, &playback, stall)).transpose()?;
+    let mut shows = playback.shows().map(|shows| Shows::new(shows, playback.size(), playback.range()));
     let mut cleanness = Cleanness::new(playback.size(), playback.range());
     let mut seen = Seen::default();
     let stopped = loop {
@@ -36,7 +42,10 @@ pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<Ve
             Some(Err(error)) => break Some(error),
             Some(Ok(frame)) => {
                 seen.add(&frame);
-                cleanness.add(&frame);
+                match &mut shows {
+                    Some(shows) => shows.add(&frame.colour),
+                    None => cleanness.add(&frame),
+                }
                 if let Some(against) = &mut against {
                     against.compare(&frame)?;
                 }
@@ -50,6 +59,7 @@ pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<Ve
         stopped.is_none() && seen.frames > 0,
         match stopped {
             Some(error) => format!("after {} frames: {}", seen.frames, super::error::chain(&error)),
+            None if shows.is_some() => format!("{} frames", seen.frames),
             None => format!("{} frames of colour and alpha", seen.frames),
         },
     );
@@ -68,6 +78,13 @@ pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<Ve
         seen.key_frames > 0 && seen.misaligned == 0,
         format!("{} key frames, {} without a key frame of alpha", seen.key_frames, seen.misaligned),
     );
+    if let Some(shows) = shows {
+        shows.conclude(&mut report);
+        if let Some(against) = against {
+            against.conclude(&mut report)?;
+        }
+        return Ok(report);
+    }
     report.check(
         "alpha varies",
         seen.darkest < seen.brightest,

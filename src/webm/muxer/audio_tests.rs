@@ -86,6 +86,23 @@ fn sound_that_lasts_into_a_key_frame_goes_into_its_cluster() {
 }
 
 #[test]
+fn pictures_may_begin_long_after_the_sound() {
+    let mut early = muxer(1);
+    early.write_audio(sound(0, 0, &[1])).unwrap();
+    early.write_frame(picture(40_000, true)).unwrap();
+    let (blocks, clusters) = read(early.finish(40_040).unwrap().into_inner());
+    assert_eq!((blocks, clusters), (vec![(2, 0), (1, 40_000)], vec![0, 40_000]));
+
+    // A block that says that it lasts into the key frame, and far beyond.
+    let mut long = muxer(1);
+    long.write_frame(picture(0, true)).unwrap();
+    long.write_audio(AudioFrame { duration_ns: 1 << 60, ..sound(0, 10, &[1]) }).unwrap();
+    long.write_frame(picture(50_000, true)).unwrap();
+    let (blocks, clusters) = read(long.finish(50_040).unwrap().into_inner());
+    assert_eq!((blocks, clusters), (vec![(1, 0), (2, 10), (1, 50_000)], vec![0, 10, 50_000]));
+}
+
+#[test]
 fn sound_alone_is_written_in_bounded_clusters_and_lengthens_the_file() {
     let mut muxer = muxer(1);
     muxer.write_frame(picture(0, true)).unwrap();

@@ -43,6 +43,11 @@ impl Cluster {
         !self.body.is_empty() && (frame.key || too_much)
     }
 
+    /// Whether a block at `pts_ms` lies too far from its beginning: sound may begin long before the first picture.
+    pub(super) fn is_too_far_from(&self, pts_ms: i64) -> bool {
+        !self.body.is_empty() && (pts_ms - self.start_ms).abs() >= MAX_SPAN_MS
+    }
+
     /// The children, none before the first block.
     pub(super) fn body(&self) -> &[u8] {
         &self.body

@@ -114,6 +114,9 @@ impl<W: Write + Seek> Muxer<W> {
             self.write_cluster()?;
         }
         self.write_waiting(usize::MAX)?;
+        if self.cluster.is_too_far_from(frame.pts_ms) {
+            self.write_cluster()?;
+        }
         let block = self.cluster.push(&frame, self.last_ms.unwrap_or(0));
         if frame.key {
             let cluster = self.length - self.segment_data;
