@@ -34,10 +34,10 @@ fn per_pixel(coding: Coding, quality: Quality) -> (f64, f64) {
 const NETWORK_NANOSECONDS: f64 = 2400.0;
 
 /// Milliseconds for a frame and nanoseconds for each of its pixels with our own encoder on an H100, whole runs:
-/// 196, 435 and 580 frames a second at 7680x3840, 3840x1920 and 1920x1080 (docs/native-encoder.md). With libvpx a
+/// 246, 557 and 768 frames a second at 7680x3840, 3840x1920 and 1920x1080 (docs/native-encoder.md). With libvpx a
 /// GPU does less, and never limits.
-const GPU_FRAME_MS: f64 = 1.4;
-const GPU_PIXEL_NS: f64 = 0.125;
+const GPU_FRAME_MS: f64 = 1.1;
+const GPU_PIXEL_NS: f64 = 0.1;
 /// What one opaque stream takes of the time of two.
 const STREAM_SHARE: f64 = 0.6;
 /// CPU nanoseconds and bytes for a pixel of a PNG file.
