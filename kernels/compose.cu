@@ -1,6 +1,6 @@
 // Colour, alpha and activity planes of a frame in one pass: src/kernels/compose/mod.rs has the formula.
 //
-// picture  4:2:0, 8 bits or up to 16             a, b  [eyes, map_h, map_w, 4] floats
+// picture  4:2:0, 8 bits or up to 16, UV pairs   a, b  [eyes, map_h, map_w, 4] floats
 // taps     per eye: its columns, then its rows   out   8-bit Y, U, V, alpha; activity per 16 x 16 pixels
 //
 // A thread owns a column of OWN_H cells of 2x2 pixels and walks down it: horizontal interpolation of the maps is
@@ -8,8 +8,8 @@
 // where alpha is 1 between all of the maps' pixels around it.
 // What is shaded is kept in shared memory as sums. Where every cell of a block is visible that is all. Else the
 // cells around the block are shaded too as far as empty ones need them, and those take the mean of 5x5 cells.
-// Blocks that can show nothing are told by the maps alone, and only filled. Cells at the edge of an eye, and all where
-// the maps are too fine for shared memory, are shaded one by one.
+// Blocks that can show nothing are told by the maps alone, and only filled. Cells at the edge of an eye are shaded one
+// by one.
 // Bytes per pixel: 1.5 or 3 read, 2.5 written.
 // Tolerance: one code where a value falls on a rounding boundary (multiplications and additions are fused here).
 #include "compose_bleed.cuh"
@@ -21,8 +21,22 @@ __device__ __forceinline__ void column_maps(unsigned at, float weight, float (&o
     mix_maps(load_shared4(at), load_shared4(at + 32), load_shared4(at + 16), load_shared4(at + 48), weight, out);
 }
 
-// JOINED: U and V lie side by side and are read as a pair. Args: with a finish or without.
-template <typename T, bool JOINED, typename Args>
+struct Maps8 {
+    float values[8];
+};
+
+// As column_maps, of maps that are too fine for shared memory: at a row and between two columns of an eye's.
+template <typename Args>
+__device__ __noinline__ Maps8 far_maps(const Args& p, int eye, unsigned row, unsigned column, float weight) {
+    const unsigned base = (eye * p.map_h + min(row, (unsigned)p.map_h - 1)) * p.map_w;
+    const unsigned left = base + column, right = base + min(column + 1, (unsigned)p.map_w - 1);
+    Maps8 out;
+    mix_maps(ready(p.a[left]), ready(p.a[right]), p.b[left], p.b[right], weight, out.values);
+    return out;
+}
+
+// Args: with a finish or without.
+template <typename T, typename Args>
 __device__ __forceinline__ void compose(const Args& p) {
     extern __shared__ __align__(16) unsigned char dynamic[];
     Shared& s = *reinterpret_cast<Shared*>(dynamic);
@@ -45,25 +59,33 @@ __device__ __forceinline__ void compose(const Args& p) {
     }
 
     const int rows = min(OWN_H, cells_h - cy0), whole = min(OWN_H, height / 2 - cy0);
-    stage_samples<T, JOINED>(p.picture, s, cx0, cy0, whole);
+    stage_samples<T>(p.picture, s, cx0, cy0, whole);
     const Rect eye = p.eyes[max(staged.eye, 0)];
     const bool inside = cx < cells_w, plain = staged.eye >= 0 && x0 >= eye.x && x0 + 1 < eye.x + eye.width && x0 + 1 < width;
     const unsigned maps_at = shared_address(s.maps), map_pitch = staged.width * 32;
-    unsigned left[2] = {maps_at, maps_at};  // of the staged maps
+    unsigned left[2] = {maps_at, maps_at};  // of the staged maps; their column where they are not copied
     float weight[2] = {};
     if (plain)
         for (int j = 0; j < 2; ++j) {
             const Tap across = eye_taps(p, staged.eye)[x0 + j - eye.x];
-            left[j] = maps_at + (across.first - staged.column) * 32, weight[j] = across.weight;
+            left[j] = staged.copied ? maps_at + (across.first - staged.column) * 32 : across.first, weight[j] = across.weight;
         }
     copy_wait<0>();
     __syncthreads();
     Column columns[2];
     unsigned key = NOWHERE, mine = 0;
     bool clear = false, solid = false;
+    auto across_at = [&](int j, unsigned row, float (&out)[8]) {
+        if (staged.copied) {
+            column_maps(left[j] + (row - staged.row) * map_pitch, weight[j], out);
+        } else {
+            const Maps8 far = far_maps(p, staged.eye, row, left[j], weight[j]);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) out[i] = far.values[i];
+        }
+    };
     // Both columns at another row of the maps; where that follows the one before, upper values are the old lower ones.
     auto enter = [&](unsigned to) {
-        const unsigned row = (to - staged.row) * map_pitch;
         const bool follows = to == key + 1;
         clear = solid = true;
 #pragma unroll
@@ -73,10 +95,10 @@ __device__ __forceinline__ void compose(const Args& p) {
 #pragma unroll
                 for (int i = 0; i < 8; ++i) c.upper[i] += c.step[i];
             } else {
-                column_maps(left[j] + row, weight[j], c.upper);
+                across_at(j, to, c.upper);
             }
             float lower[8];
-            column_maps(left[j] + row + map_pitch, weight[j], lower);
+            across_at(j, to + 1, lower);
             clear = clear && clear_at(p, c.upper[3], c.upper[7]) && clear_at(p, lower[3], lower[7]);
             solid = solid && solid_at(p, c.upper[3], c.upper[7]) && solid_at(p, lower[3], lower[7]);
 #pragma unroll
@@ -190,15 +212,11 @@ __device__ __forceinline__ void compose(const Args& p) {
 }  // namespace vrp
 
 // Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers for four. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel, at least SHARED_LIST.
-#define VRP_COMPOSE(NAME, T, JOINED, ARGS)                                                                         \
+#define VRP_COMPOSE(NAME, T, ARGS)                                                                         \
     extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 4) NAME(const __grid_constant__ vrp::ARGS p) { \
-        vrp::compose<T, JOINED>(p);                                                                                \
+        vrp::compose<T>(p);                                                                                \
     }
-VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, true, ComposeArgs)
-VRP_COMPOSE(vrp_compose_u16_u8, unsigned short, true, ComposeArgs)
-VRP_COMPOSE(vrp_compose_planar_u8_u8, unsigned char, false, ComposeArgs)
-VRP_COMPOSE(vrp_compose_planar_u16_u8, unsigned short, false, ComposeArgs)
-VRP_COMPOSE(vrp_compose_finished_u8_u8, unsigned char, true, FinishedArgs)
-VRP_COMPOSE(vrp_compose_finished_u16_u8, unsigned short, true, FinishedArgs)
-VRP_COMPOSE(vrp_compose_finished_planar_u8_u8, unsigned char, false, FinishedArgs)
-VRP_COMPOSE(vrp_compose_finished_planar_u16_u8, unsigned short, false, FinishedArgs)
+VRP_COMPOSE(vrp_compose_u8_u8, unsigned char, ComposeArgs)
+VRP_COMPOSE(vrp_compose_u16_u8, unsigned short, ComposeArgs)
+VRP_COMPOSE(vrp_compose_finished_u8_u8, unsigned char, FinishedArgs)
+VRP_COMPOSE(vrp_compose_finished_u16_u8, unsigned short, FinishedArgs)

@@ -77,22 +77,24 @@ __device__ __forceinline__ void fill(unsigned char* plane, int pitch, int x, int
     }
 }
 
-// The part of an eye's maps that a block and its ring see. Pixels of the block that it is no good for (of another
-// eye, or all where it is too large to be staged) are shaded cell by cell.
+// The part of an eye's maps that a block and its ring see: of the first eye that the block has pixels of, those of
+// another are shaded cell by cell. Where it does not fit into shared memory it is read from where it lies, with the same
+// arithmetic: results do not depend on how much of that memory a device has.
 struct Staged {
     int eye, column, row, width, height;  // eye is -1 where there is none
+    bool copied;
 };
 
 __device__ __forceinline__ Staged see_maps(const ComposeArgs& p, int e, int cx0, int cy0) {
     const Rect eye = p.eyes[e];
     const int xb = max((cx0 - REACH) * 2, eye.x), xe = min((cx0 + OWN_W + REACH) * 2, eye.x + eye.width);
     const int yb = max((cy0 - REACH) * 2, eye.y), ye = min((cy0 + OWN_H + REACH) * 2, eye.y + eye.height);
-    if (xb >= xe || yb >= ye) return {-1, 0, 0, 0, 0};
+    if (xb >= xe || yb >= ye) return {-1, 0, 0, 0, 0, false};
     const Tap* const across = eye_taps(p, e) - eye.x;
     const Tap* const down = eye_taps(p, e) + eye.width - eye.y;
     const int column = across[xb].first, row = down[yb].first;
     // One more than the last is needed, at the edge once more the last.
-    return {e, column, row, (int)across[xe - 1].first + 2 - column, (int)down[ye - 1].first + 2 - row};
+    return {e, column, row, (int)across[xe - 1].first + 2 - column, (int)down[ye - 1].first + 2 - row, false};
 }
 
 // Whether anything of a circle may lie in the part of its eye that a block and its ring see.
@@ -103,7 +105,7 @@ __device__ __forceinline__ bool meets(const Circle& circle, const Rect& eye, int
     return fmaf(across, across, down * down) < circle.outside;
 }
 
-// Looks at the maps, and copies them to shared memory where `staged` says which and there is room. Interpolated alpha
+// Looks at the maps, tells by `staged` which are the block's, and copies those to shared memory if there is room. Interpolated alpha
 // is at most the largest of max(A, 0) + b over what the block and its ring see: where that rounds to 0, nothing is
 // visible and the picture need not be read.
 template <typename Args>
@@ -117,8 +119,8 @@ __device__ __forceinline__ bool stage_maps(const Args& p, Shared& s, int cx0, in
         // Not for an eye that only the ring sees.
         const Rect eye = p.eyes[e];
         const bool owned = cx0 * 2 < eye.x + eye.width && (cx0 + OWN_W) * 2 > eye.x && cy0 * 2 < eye.y + eye.height && (cy0 + OWN_H) * 2 > eye.y;
-        const bool keep = staged.eye < 0 && owned && pixels <= p.map_room;
-        if (keep) staged = seen;
+        const bool first = staged.eye < 0 && owned, keep = first && pixels <= p.map_room;
+        if (first) staged = seen, staged.copied = keep;
         bool met = true;
         if constexpr (Args::FINISHED) met = meets(p.finish.circles[e], eye, cx0, cy0);
         int row = threadIdx.x / seen.width, column = threadIdx.x - row * seen.width;
@@ -136,13 +138,14 @@ __device__ __forceinline__ bool stage_maps(const Args& p, Shared& s, int cx0, in
 }
 
 // Copies the samples of a block's first `whole` rows of cells to where their sums will be. A warp takes a row of one
-// kind, by 16 bytes where rows are aligned to that; at the end of a row, and else, by single cells.
-template <typename T, bool JOINED>
+// kind, by 16 bytes where rows are aligned to that; at the end of a row, and else, by single cells. U and V lie side by
+// side, so that a pair of them is copied like a pair of luma.
+template <typename T>
 __device__ __forceinline__ void stage_samples(const Picture& in, Shared& s, int cx0, int cy0, int whole) {
     using Pair = typename std::conditional<sizeof(T) == 2, unsigned, unsigned short>::type;
     const int lane = threadIdx.x & 31, cells = in.width / 2;
     const bool aligned = ((reinterpret_cast<size_t>(in.y) | reinterpret_cast<size_t>(in.u) | in.y_pitch | in.chroma_pitch) & 15) == 0;
-    if (sizeof(T) == 2 && JOINED && aligned && whole == OWN_H && cx0 + OWN_W <= cells) {
+    if (sizeof(T) == 2 && aligned && whole == OWN_H && cx0 + OWN_W <= cells) {
         const int warp = threadIdx.x >> 5;
         const unsigned char* luma = in.y + (size_t)(2 * cy0 + warp) * in.y_pitch + cx0 * 4 + lane * 16;
         const unsigned char* chroma = in.u + (size_t)(cy0 + warp) * in.chroma_pitch + cx0 * 4 + lane * 16;
@@ -160,19 +163,14 @@ __device__ __forceinline__ void stage_samples(const Picture& in, Shared& s, int 
         const unsigned char* const from = kind < 2 ? in.y + (size_t)(2 * cy + kind) * in.y_pitch : in.u + (size_t)cy * in.chroma_pitch;
         unsigned* const to = s.cells[row + REACH].words[kind] + REACH + 2;
         const int first = cx0 + lane * 4;
-        if (sizeof(T) == 2 && JOINED && aligned && first + 4 <= cells) {
+        if (sizeof(T) == 2 && aligned && first + 4 <= cells) {
             copy16(shared_address(to + lane * 4), from + first * sizeof(Pair), true);
             continue;
         }
         for (int k = 0; k < 4; ++k) {
             const int cx = first + k;
             if (cx >= cells) break;
-            if (kind < 2 || JOINED) {
-                to[lane * 4 + k] = reinterpret_cast<const Pair*>(from)[cx];
-            } else {
-                const unsigned u = reinterpret_cast<const T*>(from)[cx * in.chroma_step];
-                to[lane * 4 + k] = u | (unsigned)reinterpret_cast<const T*>(from + (in.v - in.u))[cx * in.chroma_step] << 8 * sizeof(T);
-            }
+            to[lane * 4 + k] = reinterpret_cast<const Pair*>(from)[cx];
         }
     }
     copy_commit();

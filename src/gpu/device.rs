@@ -181,14 +181,26 @@ impl Device {
         let function = check("cuModuleGetFunction", function)?;
         // Static shared memory counts towards the 48 KiB that need no asking; 32 KiB stay clear of it.
         if shared_bytes > 32 * 1024 {
-            let what = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            // SAFETY: the function was looked up just now.
-            let answer =
-                unsafe { result::function::set_function_attribute(function, what, shared_bytes as i32) };
-            check("cuFuncSetAttribute", answer)?;
+            self.allow_all_shared(function)?;
         }
         let early = self.compute_capability >= (9, 0);
         Ok(Kernel { function, shared_bytes, early, _device: self.clone() })
+    }
+}
+
+impl Device {
+    /// Lets a kernel ask for all shared memory that there is. Everybody who looks a kernel up is given the same one,
+    /// so a limit made to measure for one of its users would fail launches of another that needs more.
+    fn allow_all_shared(&self, function: sys::CUfunction) -> Result<(), Error> {
+        use sys::CUfunction_attribute_enum as Attribute;
+        let fixed = Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
+        // SAFETY: the caller looked the function up in this device's module.
+        let answer = unsafe { result::function::get_function_attribute(function, fixed) };
+        let rest = self.shared_bytes_max as i32 - check("cuFuncGetAttribute", answer)?;
+        let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        // SAFETY: as above.
+        let answer = unsafe { result::function::set_function_attribute(function, most, rest) };
+        check("cuFuncSetAttribute", answer)
     }
 }
 

@@ -177,6 +177,10 @@ fn check_compose(picture: &Picture, packing: Packing, maps: &Coefficients, form:
     compose(picture, &eyes, &Matte::new(maps, &eyes).unwrap(), &mut expected).unwrap();
     let got = run_compose(picture, packing, maps, form, room);
     assert!(got == run_compose(picture, packing, maps, form, room), "a second run differs");
+    let [_, _, height, width] = maps.a.shape;
+    let job =
+        ComposeJob::new(device(), picture.size, &eyes, Size::new(width, height)).unwrap().without_room();
+    assert!(got == run_job(&job, picture, maps, form, room), "without room for the maps it differs");
     compare_composites(&got, &expected);
 }
 
@@ -243,15 +247,14 @@ proptest! {
     fn compose_agrees_with_its_reference(
         size in sizes(), packing in packings(), depth in prop::sample::select(vec![8u8, 10, 12]),
         pattern in prop::sample::select(PATTERNS.to_vec()), (w, h) in (1usize..24, 1usize..24),
-        lift in -4.0f32..4.0, pad in 0usize..40, room in (0usize..40, 0usize..3),
-        semi_planar: bool, full: bool, seed: u64,
+        lift in -4.0f32..4.0, pad in 0usize..40, room in (0usize..40, 0usize..3), full: bool, seed: u64,
     ) {
         let range = if full { Range::Full } else { Range::Limited };
         let eyes = packing.eyes(size);
         prop_assume!(eyes.iter().all(|eye| eye.size.area() > 0));
         let picture = fixtures::picture(size, depth, colour(Matrix::Bt2020, range), pattern, 0, seed);
         let maps = maps(eyes.len(), Size::new(w, h), seed ^ 1, lift);
-        check_compose(&picture, packing, &maps, Form { semi_planar, pad }, (room.0, room.1 * 2));
+        check_compose(&picture, packing, &maps, Form { semi_planar: true, pad }, (room.0, room.1 * 2));
     }
 }
 
@@ -292,6 +295,21 @@ fn maps_of_any_fineness_are_enlarged() {
             check_compose(&picture, packing, &maps, Form { semi_planar: true, pad: 0 }, (0, 0));
         }
     }
+}
+
+/// All jobs of a device have one and the same kernel, whose share of shared memory is what the job at hand needs.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn a_job_for_coarse_maps_leaves_one_for_fine_maps_alone() {
+    let size = Size::new(600, 90);
+    let eyes = Packing::SideBySide.eyes(size);
+    let picture = fixtures::picture(size, 10, colour(Matrix::Bt709, Range::Limited), Pattern::Random, 0, 5);
+    let [fine, coarse] = [Size::new(150, 45), Size::new(40, 12)]
+        .map(|map| (ComposeJob::new(device(), size, &eyes, map).unwrap(), maps(2, map, 6, 1.5)));
+    let form = Form { semi_planar: true, pad: 0 };
+    let first = run_job(&fine.0, &picture, &fine.1, form, (0, 0));
+    run_job(&coarse.0, &picture, &coarse.1, form, (0, 0));
+    assert!(run_job(&fine.0, &picture, &fine.1, form, (0, 0)) == first);
 }
 
 /// Alpha 1, no residual: 8-bit codes come back as they went.
@@ -335,6 +353,12 @@ fn unsound_arguments_are_refused() {
         // SAFETY: refused before anything is launched.
         assert!(unsafe { job.enqueue(&stream, &wrong, 16) }.is_err(), "{wrong:?}");
     }
+    let compose = ComposeJob::new(device(), size, &eyes, size).unwrap();
+    let mut out = DeviceComposite::new(device(), size).unwrap();
+    let apart = DevicePicture { chroma_step: 1, ..described };
+    // SAFETY: refused before anything is launched.
+    let answer = unsafe { compose.enqueue(&stream, &apart, (16, 16), &mut out) };
+    assert!(matches!(answer, Err(Error::Layout { what: "U", .. })), "{answer:?}");
     let three = [eyes[0], eyes[0], eyes[0]];
     assert!(matches!(ComposeJob::new(device(), size, &three, size), Err(Error::Job(_))));
 }

@@ -70,8 +70,8 @@ fn map_room(eyes: &[Rect], map: Size, margin: usize) -> usize {
 
 /// The job for frames of one size and layout, and maps of one size.
 pub struct ComposeJob {
-    /// For U and V side by side, then for planes; for samples of one byte, then of two.
-    kernels: [[Kernel; 2]; 2],
+    /// For samples of one byte, then of two.
+    kernels: [Kernel; 2],
     taps: DeviceBuffer,
     eyes: Vec<Rect>,
     frame: Size,
@@ -110,23 +110,30 @@ impl ComposeJob {
         let axes =
             eyes.iter().flat_map(|eye| [(between, margin, eye.size.width), (map.height, 0, eye.size.height)]);
         let taps: Vec<_> = axes.flat_map(|(from, margin, to)| enlarge_between(from, margin, to)).collect();
-        // Where maps are hardly enlarged there is no room for them: blocks then do without.
+        // Where maps are hardly enlarged there is no room for them: blocks then read them from where they lie, and the
+        // result is the same.
         let wanted = map_room(eyes, map, margin);
         let fits = SHARED_BYTES[0] + wanted * MAP_BYTES <= device.shared_bytes_max() as usize;
         let map_room = if fits { wanted } else { 0 };
         let shared = SHARED_BYTES[0] + (map_room * MAP_BYTES).max(SHARED_BYTES[1]);
         let family = if finish.is_some() { "vrp_compose_finished" } else { "vrp_compose" };
         let kernel = |form: &str| device.kernel(&format!("{family}_{form}"), shared as u32);
-        let kernels =
-            [[kernel("u8_u8")?, kernel("u16_u8")?], [kernel("planar_u8_u8")?, kernel("planar_u16_u8")?]];
+        let kernels = [kernel("u8_u8")?, kernel("u16_u8")?];
         let taps = DeviceBuffer::from_slice(device, &taps)?;
         Ok(Self { kernels, taps, eyes: eyes.to_vec(), frame, map, map_room, finish })
+    }
+
+    /// The same on a device whose blocks have no room for the maps.
+    #[cfg(test)]
+    pub(in crate::kernels) fn without_room(self) -> Self {
+        Self { map_room: 0, ..self }
     }
 
     /// Enqueues the job; `a` and `b` are the addresses of `[eyes, map height, map width, 4]` floats.
     ///
     /// # Errors
-    /// When picture or result are not of the job's size or their layout not usable, or the driver refuses.
+    /// When picture or result are not of the job's size or their layout not usable (U and V must be side by side), or
+    /// the driver refuses.
     ///
     /// # Safety
     /// The picture's planes and the maps must be device memory of the sizes told, until the stream has run the
@@ -180,8 +187,14 @@ impl ComposeJob {
         let grid = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
         let bytes = picture.sample_bytes() as u64;
         let [_, u, v] = picture.planes;
-        let joined = picture.chroma_step == 2 && v == u + bytes && u % (2 * bytes) == 0;
-        let kernel = &self.kernels[usize::from(!joined)][picture.sample_bytes() - 1];
+        if picture.chroma_step != 2 || v != u + bytes || u % (2 * bytes) != 0 {
+            return Err(Error::Layout {
+                what: "U",
+                got: u,
+                expected: "pairs of U and V, aligned to their size",
+            });
+        }
+        let kernel = &self.kernels[picture.sample_bytes() - 1];
         let (grid, threads) = (grid.map(|n| n as u32), OWN_CELLS[0] as u32);
         Ok(match self.finish {
             // SAFETY: `Args` mirrors the kernel's struct; U and V of a composite have one pitch; tables and
