@@ -32,8 +32,9 @@ pub(super) struct Order {
     pub(super) feed: Feed,
 }
 
-/// Decodes one stream after the other, on the same decoder where they are alike, until nobody can order any more
-/// or one has failed; then everything is freed.
+/// Decodes one stream after the other, on the same decoder where they are alike, until nobody can order any more; then
+/// everything is freed. A stream that failed takes its decoder with it, and not the thread: the failure may come when its user
+/// has left, and the next order be on its way.
 pub(super) fn serve(library: &Arc<Library>, device: &Arc<Device>, stream: Stream, orders: &Receiver<Order>) {
     let stream = Arc::new(stream);
     let mut left: Option<(Running, Arc<Watch>)> = None;
@@ -54,9 +55,10 @@ pub(super) fn serve(library: &Arc<Library>, device: &Arc<Device>, stream: Stream
             kept,
         };
         let (running, sound) = run(session, payload, feed);
-        left = running.map(|running| (running, watch));
-        if !sound {
-            break;
+        match running {
+            Some(running) if sound => left = Some((running, watch)),
+            Some(running) => watch.keep_closing(running.close(&watch)),
+            None => {}
         }
     }
     if let Some((running, watch)) = left {

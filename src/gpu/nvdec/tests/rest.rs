@@ -105,6 +105,27 @@ fn surfaces_that_are_held_delay_the_next_stream() {
     drop(next);
 }
 
+/// The thread is ahead of its user: it may fail when that has all it wants, and is about to begin another stream.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn a_failure_that_nobody_saw_costs_the_next_stream_nothing() {
+    let rig = rig();
+    let (info, packets) = clip("hevc.mp4");
+    let mut spare = None;
+    for wait_ms in [0, 1, 3, 10, 30, 300] {
+        let mut packets = packets.clone();
+        packets[2].data.truncate(9);
+        let (library, device) = (&rig.library, &rig.device);
+        let opened = Decoder::open_on(spare, library, device, info.clone(), feed(packets), options());
+        let mut decoder = opened.unwrap();
+        drop(decoder.next_surface().unwrap().expect("two packets are whole"));
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let resting = decoder.rest();
+        assert!(resting.is_some(), "nobody saw the failure");
+        spare = Some(decode_on(&rig, resting, "hevc.mp4", usize::MAX));
+    }
+}
+
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn after_a_failure_nothing_rests() {
