@@ -16,7 +16,7 @@ pub struct TouchArgs {
     /// Let the matte grow by so many pixels of the frame; below 0 it shrinks
     #[arg(long, value_name = "PIXELS", default_value_t = 0.0, allow_hyphen_values = true, value_parser = |text: &str| number(text, -256.0, 256.0))]
     pub matte_grow: f32,
-    /// Share of the matte before in each; steadier, and later behind fast motion
+    /// Share of the matte before in each; steadier, and later behind fast motion; above 0.84 segments warm up longer
     #[arg(long, value_name = "0..0.95", default_value_t = 0.0, value_parser = |text: &str| number(text, 0.0, 0.95))]
     pub matte_smooth: f32,
 }

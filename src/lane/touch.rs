@@ -34,6 +34,11 @@ impl Touch {
         self.grow_pixels != 0.0 || self.smooth != 0.0
     }
 
+    /// Frames after which less than a code of 255 is left of one: so long smoothing reaches back.
+    pub fn memory_frames(&self) -> u32 {
+        if self.smooth > 0.0 { ((1.0f32 / 255.0).ln() / self.smooth.ln()).ceil() as u32 } else { 0 }
+    }
+
     /// Whether the opacity of pixels is changed.
     pub fn changes_pixels(&self) -> bool {
         self.cutoff != 0.0 || self.gamma != 1.0
@@ -202,6 +207,13 @@ mod tests {
         assert_eq!(sum(grow(0.5), 1.0), 1.0 + 8.0 * 0.5);
         assert_eq!(sum(grow(-1.0), 1.0), 0.0);
         assert_eq!(sum(grow(-0.25), 1.0), 0.75);
+    }
+
+    #[test]
+    fn smoothing_reaches_back_until_less_than_a_code_is_left() {
+        let frames = |smooth| Touch { smooth, ..Touch::default() }.memory_frames();
+        assert_eq!([0.0, 0.5, 0.84, 0.95].map(frames), [0, 8, 32, 109]);
+        assert!(0.95f32.powi(109) < 1.0 / 255.0 && 0.95f32.powi(108) > 1.0 / 255.0);
     }
 
     #[test]

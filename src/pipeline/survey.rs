@@ -71,7 +71,7 @@ pub fn survey(
             let length = settings.segment.map(|length| ticks(length, video.time_base.seconds()));
             // A key looks at each picture by itself.
             let has_state = matches!(settings.matte, MatteChoice::Network { .. });
-            let warm_up = if has_state { settings.warm_up } else { 0 };
+            let warm_up = if has_state { settings.warm_up.max(settings.touch.memory_frames()) } else { 0 };
             let begins_inside = part.as_ref().is_some_and(|part| part.start != i64::MIN);
             cut(index, &Cut { length, warm_up, begins_inside, shown: shown.clone(), key_interval })
         }
