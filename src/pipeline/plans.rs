@@ -4,7 +4,7 @@
 use super::engines::capability;
 use super::error::{Error, chain};
 use super::input::open_input;
-use super::matting::{Models, stage};
+use super::matting::{Models, shown, stage};
 use super::settings::Detail;
 use crate::engine;
 use crate::engine::tensorrt::{Capability, PlanKey, Prepared, Toolkit, library, plan_file, prepare};
@@ -104,7 +104,9 @@ fn seen(order: &PlanOrder) -> Result<(StageSize, usize, bool), Error> {
         Seen::Video(path, pixels, packing) => {
             let input = open_input(path, &LayoutChoice { packing: *packing, projection: None })?;
             let eyes = input.layout.packing.eyes(input.video.size);
-            let stage = stage(&order.model, Detail::Pixels(*pixels), &eyes)?;
+            // As runs do: a matte that goes round sees more columns.
+            let (stage, _) =
+                shown(&stage(&order.model, Detail::Pixels(*pixels), &eyes)?, input.layout.projection.edge());
             Ok((stage.size(), eyes.len(), stage.ratio_is_one()))
         }
     }
