@@ -2,7 +2,7 @@
 //! output of PNG files a folder for each, `00000.frames`.
 //!
 //! ```text
-//! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.part
+//! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.vrpipe-part
 //! ```
 //!
 //! One process holds the lock. A segment is there when its file is and the journal says so with the same
@@ -11,7 +11,7 @@
 
 use super::identity::Identity;
 use super::journal::{Finished, Journal};
-use crate::pipeline::output::sync_folder_of;
+use crate::pipeline::output::{PART_ENDING, sync_folder_of};
 use crate::pipeline::stills;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -213,13 +213,13 @@ fn remove_segment(path: &Path) -> io::Result<()> {
     if path.is_dir() { stills::remove(path) } else { fs::remove_file(path) }
 }
 
-/// Whether a file is one of ours by its name: digits, `.webm` or `.frames`, perhaps `.part`.
+/// Whether a file is one of ours by its name: digits, `.webm` or `.frames`, perhaps with the ending of a part.
 fn is_segment(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if name == format!("{JOURNAL}.part") {
+    if name.strip_suffix(PART_ENDING) == Some(JOURNAL) {
         return true;
     }
-    let name = name.strip_suffix(".part").unwrap_or(name);
+    let name = name.strip_suffix(PART_ENDING).unwrap_or(name);
     let number = [Form::WebM, Form::Frames].into_iter().find_map(|form| name.strip_suffix(form.ending()));
     number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -38,14 +38,14 @@ fn work_goes_on_where_it_was_left() {
     write_segment(&store, 2, b"two");
     store.finish(4, Finished::default()).unwrap();
     // As a run that was killed leaves it: a part, and a whole file that the journal does not know.
-    fs::write(folder.join("00003.webm.part"), b"half").unwrap();
+    fs::write(folder.join("00003.webm.vrpipe-part"), b"half").unwrap();
     fs::write(folder.join("00005.webm"), b"whole").unwrap();
     fs::write(folder.join("notes.txt"), b"not ours").unwrap();
     drop(store);
 
     let (store, found) = open(&folder, "fast");
     assert_eq!((found, numbers(&store)), (Found::Same, vec![0, 2, 4]));
-    assert!(!folder.join("00003.webm.part").exists() && !folder.join("00005.webm").exists());
+    assert!(!folder.join("00003.webm.vrpipe-part").exists() && !folder.join("00005.webm").exists());
     assert!(folder.join("notes.txt").exists(), "what is not ours stays");
     assert_eq!(fs::read(store.piece(2)).unwrap(), b"two");
     assert!(store.remove().is_err(), "nor is a folder removed that holds it");
