@@ -112,19 +112,8 @@ impl Store {
             }
             TryLockError::Error(error) => error,
         })?;
-        let path = folder.join(JOURNAL);
-        let (mut journal, found) = match Journal::read(&path)? {
-            Some(Ok(journal)) => match identity.difference(&journal.identity) {
-                None => (journal, Found::Same),
-                Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
-            },
-            Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
-            None => (Journal::new(identity.clone()), Found::Nothing),
-        };
-        journal.finished.retain(|&number, done| {
-            number < segments && (done.frames == 0 || form.is_there(&piece_in(&folder, number, form), done))
-        });
-        journal.write(&path)?;
+        let (journal, found) = read(&folder, identity, segments, form)?;
+        journal.write(&folder.join(JOURNAL))?;
         let keep: BTreeSet<PathBuf> = journal.finished.keys().map(|&n| piece_in(&folder, n, form)).collect();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
@@ -134,6 +123,20 @@ impl Store {
             }
         }
         Ok((Self { folder, form, _lock: lock, journal: Mutex::new(journal) }, found))
+    }
+
+    /// What [`Store::open`] would find, and the numbers of the segments that are there; nothing is changed.
+    ///
+    /// # Errors
+    /// When the journal is there and cannot be read.
+    pub fn look(
+        folder: &Path,
+        identity: &Identity,
+        segments: u32,
+        form: Form,
+    ) -> io::Result<(Found, BTreeSet<u32>)> {
+        let (journal, found) = read(folder, identity, segments, form)?;
+        Ok((found, journal.finished.into_keys().collect()))
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -203,6 +206,23 @@ impl Store {
         fs::remove_dir(&self.folder)?;
         sync_folder_of(&self.folder)
     }
+}
+
+/// The journal to go on with, new where there is none of this work, with the segments that are there; and how the
+/// folder was found.
+fn read(folder: &Path, identity: &Identity, segments: u32, form: Form) -> io::Result<(Journal, Found)> {
+    let (mut journal, found) = match Journal::read(&folder.join(JOURNAL))? {
+        Some(Ok(journal)) => match identity.difference(&journal.identity) {
+            None => (journal, Found::Same),
+            Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
+        },
+        Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
+        None => (Journal::new(identity.clone()), Found::Nothing),
+    };
+    journal.finished.retain(|&number, done| {
+        number < segments && (done.frames == 0 || form.is_there(&piece_in(folder, number, form), done))
+    });
+    Ok((journal, found))
 }
 
 fn piece_in(folder: &Path, number: u32, form: Form) -> PathBuf {
