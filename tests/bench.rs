@@ -63,6 +63,7 @@ fn drawn_pictures_go_through_every_stage_but_the_first_two() {
     let expected = ["sample", "network", "compose", "colour encode", "alpha encode", "encode", "mux"];
     assert_eq!(names(&report), expected);
     check(&report, 24);
+    assert_eq!((&report["device"], &report["engine"]), (&"on the CPU".into(), &"CPU".into()));
     let page = fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     assert!(page.contains(report["limit"].as_str().unwrap()));
@@ -148,4 +149,15 @@ fn a_green_screen_has_no_network_to_measure() {
     assert_eq!(names(&report), ["compose", "colour encode", "alpha encode", "encode", "mux"]);
     let visible = report["visible_share"].as_f64().unwrap();
     assert!((0.1..0.9).contains(&visible), "{visible}");
+}
+
+#[test]
+fn an_engine_that_was_asked_for_and_cannot_be_had_is_not_replaced_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    for engine in ["tensorrt", "native"] {
+        let mut command = bench(folder.path());
+        let (result, stderr) = support::output(command.args(["--synthetic", "64x64:2", "--engine", engine]));
+        assert_eq!(result.status.code(), Some(4), "{stderr}");
+        assert!(stderr.contains(&format!("--engine {engine}")), "{stderr}");
+    }
 }

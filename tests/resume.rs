@@ -166,7 +166,22 @@ fn a_drained_run_goes_on_and_other_settings_begin_anew() {
     assert_eq!(result.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("finishing the segments at work"), "{stderr}");
     let left = names(&folder.path().join("out.webm.vrpipe"));
-    assert!(!left.iter().any(|name| name.ends_with(".part")), "{left:?}");
+    assert!(!left.iter().any(|name| name.ends_with("-part")), "{left:?}");
+
+    // What `plan` says of it, without a change to it; with other settings it would be of no use.
+    let plan = |options: &[&str]| {
+        let mut command = run(&clip, &out, options);
+        let arguments: Vec<_> = command.get_args().skip(1).map(ToOwned::to_owned).collect();
+        command = support::vrpipe();
+        let (result, stderr) = support::output(command.arg("plan").args(arguments));
+        assert_eq!(result.status.code(), Some(0), "{stderr}");
+        String::from_utf8(result.stdout).unwrap()
+    };
+    let told = plan(&[]);
+    assert!(told.contains("goes on where an earlier run was left: "), "{told}");
+    let told = plan(&["--crf", "50"]);
+    assert!(told.contains("of no use: ") && !told.contains("goes on where"), "{told}");
+    assert_eq!(names(&folder.path().join("out.webm.vrpipe")), left);
 
     let stderr = done(&mut run(&clip, &out, &[]));
     assert!(stderr.contains("went on where it was left"), "{stderr}");

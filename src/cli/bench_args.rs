@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::args::{EncoderArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
+use super::engine_args::EngineArgs;
 use super::shape_args::LayoutArg;
 use crate::frame::Size;
 use crate::pipeline::DeviceChoice;
@@ -42,6 +43,9 @@ pub struct BenchArgs {
     /// Where the work is done
     #[arg(long, value_name = "auto|cpu|cuda:N[,N]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
+    /// Engine.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// How the background is found
     #[arg(long, value_enum, default_value_t = MatteArg::Rvm)]
     pub matte: MatteArg,
@@ -154,6 +158,7 @@ mod tests {
     #[test]
     fn an_input_or_a_drawing_and_not_both() {
         let parse = |args: &[&str]| Cli::try_parse_from(["vrpipe", "bench"].iter().chain(args)).is_ok();
+        assert!(parse(&["a.mp4", "--engine", "tensorrt", "--tensorrt-lib", "lib"]));
         assert!(parse(&["a.mp4"]) && parse(&["--synthetic", "64x64", "--synthetic-weights"]));
         assert!(
             !parse(&[]) && !parse(&["a.mp4", "--synthetic", "64x64"]) && !parse(&["a", "--seconds", "0"])

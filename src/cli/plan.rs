@@ -33,10 +33,14 @@ fn describe(at: usize, count: usize, file: &FileForecast) -> Vec<String> {
     let frames = file.frames.map_or("an unknown number of frames".to_owned(), |n| format!("{n} frames"));
     let (n, s) = (file.segments, if file.segments == 1 { "" } else { "s" });
     lines.push(format!("  {frames} in {n} segment{s}"));
+    let there = file.segments_there;
     if file.is_current {
-        lines.push("  the output is there, complete and current: nothing to do".to_owned());
-    } else if file.resumes {
-        lines.push("  an earlier run has left finished segments".to_owned());
+        let are = if file.outputs.len() > 1 { "outputs are" } else { "output is" };
+        lines.push(format!("  the {are} there, complete and current: nothing to do"));
+    } else if there > 0 {
+        lines.push(format!("  goes on where an earlier run was left: {there} of {n} segments are there"));
+    } else if let Some(why) = &file.useless {
+        lines.push(format!("  begins anew, what an earlier run has left is of no use: {why}"));
     }
     lines.extend(file.notes.iter().map(|note| format!("  note: {note}")));
     lines

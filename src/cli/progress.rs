@@ -114,7 +114,8 @@ fn lines(event: Event<'_>) -> Vec<String> {
             input.display()
         )],
         Event::Skipped { report } => {
-            vec![format!("{} is there, complete and current: nothing to do", outputs(report))]
+            let are = if report.outputs.len() > 1 { "are" } else { "is" };
+            vec![format!("{} {are} there, complete and current: nothing to do", outputs(report))]
         }
         Event::Finished { report } => {
             let done = format!("  done: {}: {}", outputs(report), summary(report));

@@ -1,7 +1,7 @@
 //! `vrpipe run`: options to settings, then the batch.
 #![forbid(unsafe_code)]
 
-use super::args::{AudioArg, BenchArgs, MatteArg, QualityArg, RunArgs};
+use super::args::{AudioArg, BenchArgs, EngineArgs, MatteArg, QualityArg, RunArgs};
 use super::{interrupt, progress, tell};
 use crate::kernels::key::KeyColour;
 use crate::lane::Touch;
@@ -68,10 +68,7 @@ fn settings(args: &RunArgs) -> Result<Settings, Error> {
         part: args.part.part(),
         hdr: args.shape.hdr.into(),
         touch: args.touch.touch(),
-        engine: EngineSettings {
-            choice: args.engine.engine.into(),
-            tensorrt_lib: args.engine.tensorrt_lib.clone(),
-        },
+        engine: engine(&args.engine),
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
@@ -101,7 +98,7 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         part: Part::default(),
         hdr: HdrChoice::Map,
         touch: Touch::default(),
-        engine: EngineSettings::default(),
+        engine: engine(&args.engine),
         quality: quality(args.quality),
         encoder: args.encoder.into(),
         crf: args.crf,
@@ -116,6 +113,10 @@ pub(super) fn bench_settings(args: &BenchArgs) -> Result<Settings, Error> {
         retries: 0,
         temp_dir: args.temp_dir.clone(),
     })
+}
+
+fn engine(args: &EngineArgs) -> EngineSettings {
+    EngineSettings { choice: args.engine.into(), tensorrt_lib: args.tensorrt_lib.clone() }
 }
 
 fn matte(how: MatteArg, (model, detail): (&str, Detail), key_colour: &str) -> Result<MatteChoice, Error> {

@@ -3,7 +3,7 @@
 
 use super::args::VerifyArgs;
 use super::{STALL, say};
-use crate::pipeline::verify;
+use crate::pipeline::verify::{self, Check};
 
 pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
     let report = verify::verify(&args.output, args.against.as_deref(), STALL)?;
@@ -17,12 +17,12 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<u8> {
         let seconds = report.duration_seconds.map_or(String::new(), |s| format!(", {s:.2} s"));
         let mut lines = vec![format!("{}: {} frames{size}{seconds}", report.file.display(), report.frames)];
         for check in &report.checks {
-            lines.push(format!(
-                "  {:4} {}: {}",
-                if check.ok { "ok" } else { "FAIL" },
-                check.name,
-                check.detail
-            ));
+            let verdict = match check {
+                Check { ok: false, .. } => "FAIL",
+                Check { notice: true, .. } => "note",
+                _ => "ok",
+            };
+            lines.push(format!("  {verdict:4} {}: {}", check.name, check.detail));
         }
         say(&lines.join("\n"));
     }

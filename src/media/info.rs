@@ -229,7 +229,8 @@ pub struct Info {
     pub video: VideoTrack,
     /// All audio tracks, in file order.
     pub audio: Vec<AudioTrack>,
-    /// Video tracks besides [`Info::video`], and tracks of other kinds.
+    /// Video tracks besides [`Info::video`], and tracks of other kinds; not the track that [`Info::chapters`] are
+    /// from.
     pub other_tracks: usize,
     /// Chapters, in file order.
     pub chapters: Vec<Chapter>,

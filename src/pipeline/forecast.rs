@@ -8,8 +8,9 @@ use super::plan::cost::{Cost, expected_seconds};
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, OutputPlan};
 use super::settings::{Job, Settings, Target};
-use super::store::Store;
+use super::store::{Found, Store};
 use crate::sound::TrackPlan;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A run in advance.
@@ -50,8 +51,10 @@ pub struct FileForecast {
     pub frames: Option<u64>,
     /// Whether all outputs are there already, complete and current.
     pub is_current: bool,
-    /// Whether finished segments of an earlier run are there.
-    pub resumes: bool,
+    /// Segments that an earlier run has finished and this one would not do again.
+    pub segments_there: usize,
+    /// Why what an earlier run has left would be of no use; absent when nothing is left, or it would be used.
+    pub useless: Option<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -65,12 +68,17 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let mut files = Vec::new();
     let mut work = Vec::new();
     for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {
-        let checked = surveyed.and_then(|plan| missing(plan, settings));
-        files.push(match &checked {
-            Ok((plan, _)) => describe(plan, settings, &setup),
-            Err(error) => failed(job, error),
+        let checked = surveyed.and_then(|plan| {
+            let (plan, _) = missing(plan, settings)?;
+            Ok((describe(&plan, settings, &setup)?, plan))
         });
-        work.extend(checked.ok().map(|(plan, _)| plan).filter(|plan| !plan.outputs.is_empty()));
+        match checked {
+            Ok((described, plan)) => {
+                files.push(described);
+                work.extend(Some(plan).filter(|plan| !plan.outputs.is_empty()));
+            }
+            Err(error) => files.push(failed(job, &error)),
+        }
     }
     if work.is_empty() {
         let (temporary_bytes, output_bytes, seconds) = (0, 0, 0.0);
@@ -110,15 +118,37 @@ fn failed(job: &Job, error: &Error) -> FileForecast {
         segments: 0,
         frames: None,
         is_current: false,
-        resumes: false,
+        segments_there: 0,
+        useless: None,
         notes: Vec::new(),
     }
 }
 
-fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> FileForecast {
+/// How many segments an earlier run has left that are of use, and why others are not.
+fn left(plan: &FilePlan, settings: &Settings) -> Result<(usize, Option<String>), Error> {
+    let count = u32::try_from(plan.segments.len()).unwrap_or(u32::MAX);
+    let mut of_use: Option<BTreeSet<u32>> = None;
+    let mut useless = BTreeSet::new();
+    for output in &plan.outputs {
+        let folder = Store::folder_for(&output.target.path, settings.temp_dir.as_deref());
+        let (found, there) = Store::look(&folder, &output.identity, count, output.form())
+            .map_err(|source| Error::Store { path: folder, source })?;
+        // A segment is done when it is there for every output.
+        of_use = Some(match of_use {
+            None => there,
+            Some(others) => others.intersection(&there).copied().collect(),
+        });
+        useless.extend(if let Found::Other(why) = found { Some(why) } else { None });
+    }
+    let useless = useless.into_iter().collect::<Vec<_>>().join("; ");
+    Ok((of_use.map_or(0, |there| there.len()), Some(useless).filter(|why| !why.is_empty())))
+}
+
+fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> Result<FileForecast, Error> {
+    let (segments_there, useless) = left(plan, settings)?;
     let FilePlan { job, video, layout, container, .. } = plan;
     let path = setup.devices[0].decode_path_for(video, &plan.matte);
-    FileForecast {
+    Ok(FileForecast {
         input: job.input.clone(),
         output: job.first().to_path_buf(),
         outputs: job.outputs.clone(),
@@ -137,10 +167,8 @@ fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> FileForecast
         segments: plan.segments.len(),
         frames: plan.frames,
         is_current: plan.outputs.is_empty(),
-        resumes: plan
-            .outputs
-            .iter()
-            .any(|output| Store::folder_for(&output.target.path, settings.temp_dir.as_deref()).exists()),
+        segments_there,
+        useless,
         notes: plan.notes.clone(),
-    }
+    })
 }

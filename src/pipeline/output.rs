@@ -1,10 +1,16 @@
-//! A file that appears under its final name only when it is whole: written beside it as
-//! `NAME.part`, synced, renamed. Dropping it unfinished removes the part.
+//! A file that appears under its final name only when it is whole: written beside it as `NAME.vrpipe-part`, synced,
+//! renamed. Dropping it unfinished removes the part.
+//!
+//! What has such a name is ours: a run that was killed left it, and it is written over. So the ending is none that
+//! others use; `NAME.part` is what browsers and downloaders call a file on its way.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Ending of the name of what is in the making, a file or a folder.
+pub const PART_ENDING: &str = ".vrpipe-part";
 
 /// An output in the making.
 #[derive(Debug)]
@@ -15,7 +21,7 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// Opens `target`.part for reading and writing, emptied and locked, so that two runs with
+    /// Opens `target`.vrpipe-part for reading and writing, emptied and locked, so that two runs with
     /// the same output cannot write over one another.
     ///
     /// # Errors
@@ -23,7 +29,7 @@ impl PendingFile {
     /// (`WouldBlock`).
     pub fn create(target: &Path) -> io::Result<(Self, File)> {
         let mut name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_os_string();
-        name.push(".part");
+        name.push(PART_ENDING);
         let part = target.with_file_name(name);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&part)?;
         file.try_lock().map_err(|e| match e {
@@ -95,6 +101,23 @@ mod tests {
         drop(pending);
         assert_eq!(fs::read(&target).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_part_of_somebody_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.webm");
+        let download = folder.path().join("a.webm.part");
+        fs::write(&download, b"half a download").unwrap();
+        // Ours, as a run that was killed leaves it.
+        fs::write(folder.path().join("a.webm.vrpipe-part"), b"longer than what comes now").unwrap();
+        let (pending, mut file) = PendingFile::create(&target).unwrap();
+        file.write_all(b"whole").unwrap();
+        pending.commit(&file).unwrap();
+        drop(PendingFile::create(&target).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"whole");
+        assert_eq!(fs::read(&download).unwrap(), b"half a download");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

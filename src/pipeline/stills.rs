@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! OUTPUT.vrpipe/00003.frames/000001.png ...   a finished segment, numbered from 1
-//! OUTPUT.part/                                the whole in the making: links to the files of all segments
+//! OUTPUT.vrpipe-part/                         the whole in the making: links to the files of all segments
 //! OUTPUT/                                     renamed when all are there
 //! ```
 //! Segments are numbered by themselves and put together at the end, by hard links where the file system has them
@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 use super::current::Output;
-use super::output::sync_folder_of;
+use super::output::{PART_ENDING, sync_folder_of};
 use super::plan::OutputPlan;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// The note beside the frames.
 const NOTE: &str = "vrpipe.json";
+/// Ending of the name of a folder that is about to be removed. `NAME.old` may be what somebody keeps.
+const OLD_ENDING: &str = ".vrpipe-old";
 
 /// What an output says of itself.
 #[derive(PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -32,7 +34,7 @@ struct Note {
     bytes: u64,
 }
 
-/// A folder of frames that is not complete: `NAME.part` until it is.
+/// A folder of frames that is not complete: `NAME.vrpipe-part` until it is.
 pub(super) struct PendingFrames {
     target: PathBuf,
     part: PathBuf,
@@ -95,7 +97,7 @@ impl PendingFrames {
     /// # Errors
     /// When it cannot be made.
     pub(super) fn create(target: &Path) -> io::Result<Self> {
-        let part = beside(target, ".part");
+        let part = beside(target, PART_ENDING);
         remove(&part)?;
         fs::create_dir(&part)?;
         Ok(Self { target: target.to_path_buf(), part, count: 0, bytes: 0, committed: false })
@@ -132,7 +134,7 @@ impl PendingFrames {
     /// When it cannot be renamed, or what has its name is not ours.
     pub(super) fn commit(mut self) -> io::Result<u64> {
         File::open(&self.part)?.sync_all()?;
-        let old = beside(&self.target, ".old");
+        let old = beside(&self.target, OLD_ENDING);
         if self.target.exists() {
             remove(&old)?;
             fs::rename(&self.target, &old)?;
@@ -222,11 +224,17 @@ mod tests {
         pending.write(b"half").unwrap();
         drop(pending);
         assert_eq!((measure(&target), fs::read_dir(root.path()).unwrap().count()), (Some((2, 8)), 1));
-        // Replaced as a whole.
+        // Replaced as a whole; what is called after it is somebody's.
+        for name in ["x_png.part", "x_png.old"].map(|name| root.path().join(name)) {
+            fs::create_dir(&name).unwrap();
+            fs::write(name.join("000001.png"), b"kept").unwrap();
+        }
         let mut pending = PendingFrames::create(&target).unwrap();
         pending.write(b"new").unwrap();
         pending.commit().unwrap();
-        assert_eq!((measure(&target), fs::read_dir(root.path()).unwrap().count()), (Some((1, 3)), 1));
+        assert_eq!((measure(&target), fs::read_dir(root.path()).unwrap().count()), (Some((1, 3)), 3));
+        assert_eq!(fs::read(root.path().join("x_png.old/000001.png")).unwrap(), b"kept");
+        assert_eq!(fs::read(root.path().join("x_png.part/000001.png")).unwrap(), b"kept");
         fs::write(target.join("mine.txt"), b"a user's").unwrap();
         assert!(remove(&target).is_err());
         assert!(target.join("mine.txt").exists() && !target.join("000001.png").exists());

@@ -178,3 +178,35 @@ fn what_cannot_be_made_is_said_before_any_work() {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{options:?}: nothing is left");
     }
 }
+
+/// Nobody on the screen, or a key of another colour: outputs that are right, of which `verify` says what they are.
+#[test]
+fn a_matte_of_one_value_is_noted_and_no_failure() {
+    if !support::has("a_matte_of_one_value_is_noted_and_no_failure", "ffmpeg") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let screen = folder.path().join("screen.mp4");
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-f", "lavfi", "-i", "color=c=0x00ff00:s=256x128:r=30:d=0.5"]);
+    assert!(command.args(["-c:v", "libx264"]).arg(&screen).status().unwrap().success());
+    for (key, word) in [("#00ff00", "nobody"), ("#0000ff", "solid")] {
+        let out = folder.path().join(word);
+        fs::create_dir(&out).unwrap();
+        let options = ["--layout", "sbs", "--projection", "180", "--output", "alpha,packed,matte,png"];
+        rig::run(&screen, &out.join("x.webm"), &[&options[..], &["--key-colour", key]].concat());
+        for name in ["x.webm", "x_LR_180_FISHEYE_F180_alpha.webm", "x_matte.webm", "x_png"] {
+            let mut verify = support::vrpipe();
+            verify.arg("verify").arg(out.join(name));
+            if name == "x.webm" {
+                verify.arg("--against").arg(&screen);
+            }
+            let (result, stderr) = support::output(&mut verify);
+            let text = String::from_utf8_lossy(&result.stdout);
+            assert_eq!(result.status.code(), Some(0), "{key} {name}: {text} {stderr}");
+            let noted = text.lines().any(|line| line.starts_with("  note") && line.contains(word));
+            // In a packed frame a matte ends at its circle, so that a solid one varies.
+            assert_eq!(noted, word == "nobody" || !name.contains("FISHEYE"), "{key} {name}: {text}");
+        }
+    }
+}

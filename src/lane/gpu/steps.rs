@@ -1,8 +1,7 @@
 //! The work of a GPU lane on a frame, step by step with an event after each: where its time goes.
 
 use super::upload::Uploader;
-use crate::engine::Engine;
-use crate::engine::native::{Model, NativeEngine};
+use crate::engine::DeviceEngine;
 use crate::frame::{Composite, Picture, Rect, Size};
 use crate::gpu::{Device, Event, PinnedBuffer, Stream};
 use crate::kernels::compose::ComposeJob;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 /// The steps with their buffers.
 pub struct GpuSteps {
     uploader: Uploader,
-    engine: NativeEngine,
+    engine: Box<dyn DeviceEngine>,
     sample: SampleJob,
     compose: ComposeJob,
     out: DeviceComposite,
@@ -46,20 +45,19 @@ impl GpuSteps {
         ["sample", "network", "compose", last]
     }
 
-    /// Takes all memory for frames of `size` and `depth`; `stage` is that of `model`. With `levels` frames are
+    /// Takes all memory for frames of `size` and `depth`; `stage` is that of `engine`, which is on this device. With `levels` frames are
     /// encoded, else copied home.
     ///
     /// # Errors
     /// When the device has not enough memory, or sizes contradict each other.
     pub fn new(
         device: &Arc<Device>,
-        model: &Arc<Model>,
+        engine: Box<dyn DeviceEngine>,
         stage: &Stage,
         (size, depth): (Size, u8),
         eyes: &[Rect],
         levels: Option<PairLevels>,
     ) -> Result<Self, Error> {
-        let engine = NativeEngine::new(model)?;
         let seen = engine.stage_size();
         let expected = [engine.eyes(), 3, seen.height, seen.width];
         let got = [eyes.len(), 3, stage.size.height, stage.size.width];

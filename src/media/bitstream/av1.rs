@@ -20,22 +20,26 @@ pub fn config_obus(av1c: &[u8]) -> &[u8] {
     av1c.get(4..).unwrap_or_default()
 }
 
-/// `(type, payload)` of each OBU; ends where sizes make no sense.
+/// Whether a sequence header is among the OBUs of a packet. OBUs that make no sense end the search.
+pub fn has_sequence_header(packet: &[u8]) -> bool {
+    obus(packet).any(|(kind, _)| kind == OBU_SEQUENCE_HEADER)
+}
+
+/// `(type, payload)` of each OBU; ends where sizes or headers make no sense.
 fn obus(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = data;
     std::iter::from_fn(move || {
-        let header = *rest.first()?;
+        // The first bit is 0 in every header.
+        let header = rest.first().copied().filter(|header| header & 0x80 == 0)?;
         let mut at = if header & 4 != 0 { 2 } else { 1 };
         let size = if header & 2 != 0 {
             let mut size = 0u64;
-            for i in 0..8 {
-                let byte = *rest.get(at)?;
-                at += 1;
+            // leb128() of 8 bytes at most (§4.10.5).
+            let bytes = rest.get(at..)?.iter().take(8).position(|byte| byte & 0x80 == 0)? + 1;
+            for (i, byte) in rest[at..at + bytes].iter().enumerate() {
                 size |= u64::from(byte & 0x7f) << (7 * i);
-                if byte & 0x80 == 0 {
-                    break;
-                }
             }
+            at += bytes;
             usize::try_from(size).ok()?
         } else {
             rest.len().checked_sub(at)?

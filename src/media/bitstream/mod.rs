@@ -17,5 +17,5 @@ mod tests;
 mod vpx;
 
 pub use annexb::AnnexB;
-pub use av1::config_obus;
+pub use av1::{config_obus, has_sequence_header};
 pub(crate) use header::{StreamHeader, from_configuration, from_packet, is_key};

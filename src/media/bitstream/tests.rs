@@ -125,6 +125,28 @@ fn key_pictures_by_unit_type() {
     assert!(config_obus(&[0x81]).is_empty());
 }
 
+#[test]
+fn sequence_headers_are_found_where_they_are() {
+    // Unit headers: type in bits 3..7, bit 2 extension, bit 1 size field (spec 5.3.2).
+    let cases: [(&[u8], bool); 9] = [
+        (&[], false),
+        (&[0x0a, 0x01, 0x00], true),
+        (&[0x12, 0x00, 0x0a, 0x01, 0x00], true),
+        (&[0x12, 0x00, 0x32, 0x02, 0, 0], false),
+        (&[0x16, 0x00, 0x01, 0xff, 0x0a, 0x01, 0x00], true),
+        (&[0x12, 0x05, 0x0a], false),
+        (&[0x10, 0x0a], false),
+        (&[0x8a, 0x00], false),
+        (&[0x12, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00], false),
+    ];
+    for (data, expected) in cases {
+        assert_eq!(has_sequence_header(data), expected, "{data:02x?}");
+        for cut in 0..data.len() {
+            has_sequence_header(&data[..cut]);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_survived(codec in 0usize..5, data in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -14,6 +14,7 @@ use crate::units::{Rational, TimeBase};
 
 use super::audio_entry;
 use super::boxes::{self, FileBox};
+use super::chapters;
 use super::edits::{self, Edit};
 use super::entry::VideoEntry;
 use super::fragments::Fragments;
@@ -64,7 +65,11 @@ impl Mp4 {
         };
         let audio: Vec<AudioTrack> =
             movie.tracks.iter().filter(|t| &t.handler == b"soun").map(audio_entry::describe).collect();
-        let (chapters, tags) = user_data::read(&moov);
+        let (mut chapters, tags) = user_data::read(&moov);
+        let chapter_track = chapters::read(&mut input, &movie, track);
+        let told_tracks = 1 + audio.len() + usize::from(chapter_track.is_some());
+        // Nero's list has no ends, and 255 chapters at most.
+        chapters = chapter_track.unwrap_or(chapters);
         let (layout, notes) = video.stereo;
         let demuxed = Demuxed {
             id: track.id.into(),
@@ -89,7 +94,7 @@ impl Mp4 {
         let seconds = |ticks: u64| ticks as f64 / f64::from(movie.timescale);
         Ok(Opened {
             duration_s: Some(movie.duration).filter(|d| *d > 0).map(seconds),
-            other_tracks: movie.tracks.len() - 1 - audio.len(),
+            other_tracks: movie.tracks.len() - told_tracks,
             container,
             video: demuxed,
             audio,

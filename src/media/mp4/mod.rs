@@ -20,6 +20,9 @@
 mod audio;
 mod audio_entry;
 mod boxes;
+mod chapters;
+#[cfg(test)]
+mod chapters_tests;
 mod demuxer;
 mod edits;
 mod entry;

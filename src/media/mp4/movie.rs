@@ -50,6 +50,8 @@ pub(super) struct Track<'a> {
     pub(super) sample_table: Box<'a>,
     /// The first sample entry.
     pub(super) entry: Option<Box<'a>>,
+    /// IDs of the tracks that are its chapters, four bytes each (tref/chap).
+    pub(super) chapter_tracks: &'a [u8],
     /// XML of the GSpherical box.
     pub(super) spherical_v1: Option<&'a [u8]>,
 }
@@ -137,6 +139,9 @@ impl<'a> Track<'a> {
         };
         let spherical_v1 =
             trak.children().map_while(Result::ok).find(|c| c.uuid == Some(&SPHERICAL_V1[..])).map(|c| c.body);
+        // No error where it is damaged: a file plays without its chapters.
+        let references = trak.children().map_while(Result::ok).find(|c| &c.kind == b"tref");
+        let chapter_tracks = references.and_then(|r| r.children_after(0).find(|c| &c.kind == b"chap"));
         Ok(Self {
             id,
             enabled,
@@ -149,6 +154,7 @@ impl<'a> Track<'a> {
             edit_list,
             sample_table,
             entry,
+            chapter_tracks: chapter_tracks.map_or(&[], |c| c.body),
             spherical_v1,
         })
     }

@@ -37,7 +37,8 @@ pub(super) struct File {
     /// Movie ticks (1/1000 s), media ticks (1/90000 s).
     elst: Vec<(u32, i32)>,
     frames: Vec<Vec<u8>>,
-    moov: Vec<u8>,
+    /// Boxes of moov.
+    pub(super) moov: Vec<u8>,
 }
 
 impl Default for File {

@@ -20,7 +20,7 @@ text{font:12px system-ui,sans-serif;fill:#1c2430}.grey{fill:#64748b}.axis{stroke
 
 /// The page.
 pub fn page(report: &BenchReport) -> String {
-    let BenchReport { input, video, device, matte, quality, threads, lanes, whole, .. } = report;
+    let BenchReport { input, video, matte, quality, threads, lanes, whole, .. } = report;
     let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     let mut add = |text: String| out.push_str(&text);
     add(format!("<title>vrpipe bench: {}</title><style>{STYLE}</style></head><body>\n", escape(input)));
@@ -29,7 +29,7 @@ pub fn page(report: &BenchReport) -> String {
         escape(input),
         escape(&report.limit)
     ));
-    add(format!("<p>{}<br>Network {}; {}.<br>", escape(video), escape(device), escape(matte)));
+    add(format!("<p>{}<br>Network {}; {}.<br>", escape(video), escape(&report.network()), escape(matte)));
     add(format!(
         "Quality {}, {threads} CPU threads, lanes: {lanes}, {:.0} % of the frame visible, vrpipe {}.</p>\n",
         escape(quality),

@@ -123,13 +123,14 @@ fn steps(
 ) -> Result<Steps, Error> {
     let (_, weights) = scene.setup.models.get(model)?;
     let stage = stage(model, detail, &scene.eyes)?;
-    let prepared = gpu.model(&weights, &stage, scene.eyes.len())?;
+    // The very engine of a lane: where that is TensorRT's, it is what is timed.
+    let engine = gpu.lane_engine(&weights, &stage, scene.eyes.len())?;
     let size = Size::new(stage.size().width, stage.size().height);
     let seen = sample::Stage { ratio: stage.ratio(), size };
     let format = (scene.size, scene.depth);
     let levels = (scene.coding == Coding::Native).then(|| scene.levels());
     let mut steps =
-        GpuSteps::new(&gpu.device, &prepared, &seen, format, &scene.eyes, levels).map_err(Error::GpuLane)?;
+        GpuSteps::new(&gpu.device, engine, &seen, format, &scene.eyes, levels).map_err(Error::GpuLane)?;
     let failed = |source| failed(scene, source);
     let (mut times, mut frames) = (Vec::new(), Vec::<Arc<dyn PairSource>>::new());
     let mut coded = Vec::new();

@@ -155,6 +155,9 @@ pub struct BenchReport {
     pub video: String,
     /// Where the network works.
     pub device: String,
+    /// What runs it there, in all that was measured; empty for a chroma key, and in reports of earlier versions.
+    #[serde(default)]
+    pub engine: String,
     /// How the background is found.
     pub matte: String,
     /// Encoder preset.
@@ -176,6 +179,12 @@ pub struct BenchReport {
 }
 
 impl BenchReport {
+    /// Where the network works, and what runs it there.
+    pub(super) fn network(&self) -> String {
+        let Self { device, engine, .. } = self;
+        if engine.is_empty() { device.clone() } else { format!("{device} ({engine})") }
+    }
+
     /// The best row of each stage, in the order of the data flow.
     pub fn ceilings(&self) -> Vec<&StageRow> {
         let mut best: Vec<&StageRow> = Vec::new();
@@ -218,6 +227,7 @@ pub(super) mod fixture {
             input: "clip <1>.mp4".into(),
             video: "64x32".into(),
             device: "CPU".into(),
+            engine: "none & <such>".into(),
             matte: "none".into(),
             quality: "fast".into(),
             threads: 4,

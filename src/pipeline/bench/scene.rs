@@ -12,7 +12,7 @@ use crate::pipeline::device::Found;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::{decode_in_software, open_input};
 use crate::pipeline::machine::machine;
-use crate::pipeline::matting::{Models, key_report, network_report};
+use crate::pipeline::matting::{Models, key_report, network_report, stage};
 use crate::pipeline::outputs::OutputKind;
 use crate::pipeline::plan::lanes::{Lanes, Need, Streams};
 use crate::pipeline::plan::{Coding, FilePlan, MattePlan};
@@ -22,6 +22,7 @@ use crate::pipeline::survey::survey;
 use crate::rvm::{Refiner, Variant, Weights};
 use crate::vp9::PairConfig;
 use crate::vp9::native::PairLevels;
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,10 @@ pub(super) struct Scene {
     pub(super) coding: Coding,
     /// The same for people.
     pub(super) matte_text: String,
+    /// What runs the network; empty without one.
+    pub(super) engine: &'static str,
+    /// What is to be said of the choice of it.
+    pub(super) engine_notes: Vec<String>,
     /// What the machine carries, however short the input is.
     pub(super) lanes: Lanes,
     pub(super) until: Until,
@@ -54,11 +59,11 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Opens devices and input, reads the weights.
+    /// Opens devices and input, reads the weights, readies the engines; `tell` hears what takes long.
     ///
     /// # Errors
     /// As a run before its first frame.
-    pub(super) fn new(options: &BenchOptions, stop: &Stop) -> Result<Self, Error> {
+    pub(super) fn new(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result<Self, Error> {
         let mut settings = options.settings.clone();
         let setup = SetUp::new(&settings, models(options)?)?;
         let folder = Folder::new(settings.temp_dir.as_deref())?;
@@ -125,6 +130,7 @@ impl Scene {
         let lanes = Lanes::new(&machine, need, usize::MAX, settings.lanes);
         let until = Until { seconds: options.seconds, frames: MOST_FRAMES, least: 1, ahead: 1 };
         let matte_text = report.sentence();
+        let (engine, engine_notes) = engine(&setup, &matte, &eyes, tell)?;
         Ok(Self {
             setup,
             settings,
@@ -138,6 +144,8 @@ impl Scene {
             matte,
             coding,
             matte_text,
+            engine,
+            engine_notes,
             lanes,
             until,
             folder,
@@ -194,6 +202,30 @@ impl Scene {
         let Settings { quality, crf, .. } = self.settings;
         PairConfig { size: self.size, colour: self.colour, quality, crf, threads, key_interval: None }
     }
+}
+
+/// The engine of the first device, ready to be measured, and what is to be said of it. With TensorRT a plan that is
+/// missing is built now: that is no part of any figure.
+fn engine(
+    setup: &SetUp,
+    matte: &MattePlan,
+    eyes: &[Rect],
+    tell: &dyn Fn(&str),
+) -> Result<(&'static str, Vec<String>), Error> {
+    let MattePlan::Network { model, detail } = matte else { return Ok(("", Vec::new())) };
+    let found = &setup.devices[0];
+    let (weights, stage) = (setup.models.get(model)?.1, stage(model, *detail, eyes)?);
+    let notes = match found {
+        Found::Gpu(gpu) => gpu.notes.clone(),
+        Found::Cpu(_) => Vec::new(),
+    };
+    let notes = RefCell::new(notes);
+    let say = |text: &str| {
+        tell(text);
+        notes.borrow_mut().push(text.to_owned());
+    };
+    found.ready(&weights, &stage, eyes.len(), &say)?;
+    Ok((found.engine_for(&weights, &stage, eyes.len()), notes.into_inner()))
 }
 
 const DRAWN: Colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, primaries: 1, transfer: 1 };

@@ -22,7 +22,7 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
         if stop.is_draining() { Err(Error::Interrupted) } else { Ok(()) }
     };
     next("setting up")?;
-    let scene = Scene::new(options, stop)?;
+    let scene = Scene::new(options, tell, stop)?;
     let device = &scene.setup.devices[0];
     // What is measured step by step takes pictures that are mapped already.
     let plan = scene.plan.as_ref().filter(|plan| !plan.video.is_mapped_to_sdr());
@@ -73,6 +73,7 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
         input: input(options),
         video: video(&scene),
         device: device.place(),
+        engine: scene.engine.to_owned(),
         matte: scene.matte_text.clone(),
         quality: format!("{:?}", scene.settings.quality).to_lowercase(),
         threads: scene.settings.threads,
@@ -126,7 +127,7 @@ fn video(scene: &Scene) -> String {
 }
 
 fn notes(scene: &Scene, options: &BenchOptions) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = scene.engine_notes.clone();
     if options.synthetic_weights && matches!(scene.matte, MattePlan::Network { .. }) {
         notes.push(
             "the weights are made up: the matte is nobody's, and what the encoders have to do follows it"

@@ -7,10 +7,11 @@ use crate::pipeline::report::QueueReport;
 
 /// The report in lines: head, stages, the whole run, threads, the limit, notes.
 pub fn table(report: &BenchReport) -> String {
-    let BenchReport { input, video, device, matte, quality, threads, lanes, whole, .. } = report;
+    let BenchReport { input, video, matte, quality, threads, lanes, whole, .. } = report;
+    let network = report.network();
     let mut lines = vec![
         format!("{input}: {video}"),
-        format!("network {device}; {matte}; quality {quality}; {threads} CPU threads, lanes: {lanes}"),
+        format!("network {network}; {matte}; quality {quality}; {threads} CPU threads, lanes: {lanes}"),
         format!("{:.0} % of the frame visible", 100.0 * report.visible_share),
         String::new(),
         format!(

@@ -7,10 +7,10 @@ use crate::frame::{Colour, Size};
 use crate::kernels::key::KeyParameters;
 use crate::layout::{Layout, Packing};
 use crate::media::{Chapter, VideoTrack};
-use crate::pipeline::outputs::Look;
+use crate::pipeline::outputs::{Look, OutputKind};
 use crate::pipeline::report::MatteReport;
 use crate::pipeline::settings::{Detail, Job, Target};
-use crate::pipeline::store::Identity;
+use crate::pipeline::store::{Form, Identity};
 use crate::sound::TrackPlan;
 use std::ops::Range;
 
@@ -88,6 +88,11 @@ impl FilePlan {
 }
 
 impl OutputPlan {
+    /// What its segments lie in.
+    pub fn form(&self) -> Form {
+        if self.target.kind == OutputKind::Png { Form::Frames } else { Form::WebM }
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
         format!("output {}: {}, {}", self.target.kind, self.look.sentence(), self.target.path.display())

@@ -20,8 +20,9 @@ const SOFTWARE_DECODER_BYTES_PER_PIXEL: f64 = 16.0 * 3.0;
 const DEVICE_BYTES_PER_PIXEL: f64 = 55.0;
 /// Host memory of a lane with our own encoder: four coded frames of half a byte, and its packets.
 const NATIVE_BYTES_PER_PIXEL: f64 = 4.0;
-/// Its device memory: two pictures of each stream and four coded frames.
-const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 12.0;
+/// Its device memory beside that: two pictures of each stream and four coded frames, 373 MiB at 7680x3840, which is
+/// 13.3 (docs/native-encoder.md), and some room.
+const NATIVE_DEVICE_BYTES_PER_PIXEL: f64 = 15.0;
 /// Device memory for a picture that is mapped from high dynamic range.
 const MAPPED_DEVICE_BYTES_PER_PIXEL: f64 = 3.0;
 /// CPU threads that the two encoders of a pair keep busy: on 16 threads, 8, 12 and 16 pairs gave 26.0, 34.4 and
@@ -222,7 +223,9 @@ mod tests {
         assert_eq!(lanes(machine(32, 128, &[78, 78])).per_device, [8, 8]);
         assert_eq!(lanes(machine(4, 128, &[78])).per_device, [4]);
         assert_eq!(lanes(machine(16, 8, &[78])).count(), 8, "{need:?}");
-        assert!(need.device_bytes < 2 << 30);
+        // Measured: 1738 MiB in the lane, and 160 MB that the driver takes (docs/native-encoder.md, README).
+        assert!((1.98e9..2.2e9).contains(&(need.device_bytes as f64)), "{need:?}");
+        assert_eq!(lanes(machine(64, 128, &[8])).per_device, [3]);
     }
 
     #[test]

@@ -6,12 +6,11 @@ use crate::lane;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
-use crate::pipeline::outputs::OutputKind;
 use crate::pipeline::plan::{FilePlan, OutputPlan};
 use crate::pipeline::progress::{Event, Observer};
 use crate::pipeline::report::{FileReport, OutputReport, QueueReport, SourceReport, StageReport};
 use crate::pipeline::settings::Settings;
-use crate::pipeline::store::{self, Form, Store};
+use crate::pipeline::store::{self, Store};
 use crate::pipeline::timeline::shift_note;
 use crate::sound::TrackPlan;
 use crate::telemetry::LaneClocks;
@@ -44,10 +43,6 @@ pub(in super::super) struct FileWork {
 struct StoreSlot {
     folder: PathBuf,
     store: Mutex<Option<Arc<Store>>>,
-}
-
-fn form(output: &OutputPlan) -> Form {
-    if output.target.kind == OutputKind::Png { Form::Frames } else { Form::WebM }
 }
 
 /// The error of a thread of this program that has panicked over `input`; the panic itself was told on standard error.
@@ -122,7 +117,7 @@ impl FileWork {
             return Ok(Arc::clone(store));
         }
         let count = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
-        let (store, found) = Store::open(folder.clone(), &output.identity, count, form(output))
+        let (store, found) = Store::open(folder.clone(), &output.identity, count, output.form())
             .map_err(|source| Error::Store { path: folder.clone(), source })?;
         if let store::Found::Other(why) = found {
             locked(&self.notes).push(format!("begun anew, what an earlier run had left is of no use: {why}"));
@@ -139,7 +134,7 @@ impl FileWork {
         if !folder.exists() {
             return Ok(());
         }
-        let opened = Store::open(folder.clone(), &output.identity, 0, form(output));
+        let opened = Store::open(folder.clone(), &output.identity, 0, output.form());
         opened.and_then(|(store, _)| store.remove()).map_err(|source| Error::Store { path: folder, source })
     }
 

@@ -2,7 +2,7 @@
 //! output of PNG files a folder for each, `00000.frames`.
 //!
 //! ```text
-//! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.part
+//! OUTPUT.webm.vrpipe/   lock   journal.json   00000.webm   00001.webm   00002.webm.vrpipe-part
 //! ```
 //!
 //! One process holds the lock. A segment is there when its file is and the journal says so with the same
@@ -11,7 +11,7 @@
 
 use super::identity::Identity;
 use super::journal::{Finished, Journal};
-use crate::pipeline::output::sync_folder_of;
+use crate::pipeline::output::{PART_ENDING, sync_folder_of};
 use crate::pipeline::stills;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -112,19 +112,8 @@ impl Store {
             }
             TryLockError::Error(error) => error,
         })?;
-        let path = folder.join(JOURNAL);
-        let (mut journal, found) = match Journal::read(&path)? {
-            Some(Ok(journal)) => match identity.difference(&journal.identity) {
-                None => (journal, Found::Same),
-                Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
-            },
-            Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
-            None => (Journal::new(identity.clone()), Found::Nothing),
-        };
-        journal.finished.retain(|&number, done| {
-            number < segments && (done.frames == 0 || form.is_there(&piece_in(&folder, number, form), done))
-        });
-        journal.write(&path)?;
+        let (journal, found) = read(&folder, identity, segments, form)?;
+        journal.write(&folder.join(JOURNAL))?;
         let keep: BTreeSet<PathBuf> = journal.finished.keys().map(|&n| piece_in(&folder, n, form)).collect();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
@@ -134,6 +123,20 @@ impl Store {
             }
         }
         Ok((Self { folder, form, _lock: lock, journal: Mutex::new(journal) }, found))
+    }
+
+    /// What [`Store::open`] would find, and the numbers of the segments that are there; nothing is changed.
+    ///
+    /// # Errors
+    /// When the journal is there and cannot be read.
+    pub fn look(
+        folder: &Path,
+        identity: &Identity,
+        segments: u32,
+        form: Form,
+    ) -> io::Result<(Found, BTreeSet<u32>)> {
+        let (journal, found) = read(folder, identity, segments, form)?;
+        Ok((found, journal.finished.into_keys().collect()))
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -205,6 +208,23 @@ impl Store {
     }
 }
 
+/// The journal to go on with, new where there is none of this work, with the segments that are there; and how the
+/// folder was found.
+fn read(folder: &Path, identity: &Identity, segments: u32, form: Form) -> io::Result<(Journal, Found)> {
+    let (mut journal, found) = match Journal::read(&folder.join(JOURNAL))? {
+        Some(Ok(journal)) => match identity.difference(&journal.identity) {
+            None => (journal, Found::Same),
+            Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
+        },
+        Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
+        None => (Journal::new(identity.clone()), Found::Nothing),
+    };
+    journal.finished.retain(|&number, done| {
+        number < segments && (done.frames == 0 || form.is_there(&piece_in(folder, number, form), done))
+    });
+    Ok((journal, found))
+}
+
 fn piece_in(folder: &Path, number: u32, form: Form) -> PathBuf {
     folder.join(format!("{number:05}{}", form.ending()))
 }
@@ -213,13 +233,13 @@ fn remove_segment(path: &Path) -> io::Result<()> {
     if path.is_dir() { stills::remove(path) } else { fs::remove_file(path) }
 }
 
-/// Whether a file is one of ours by its name: digits, `.webm` or `.frames`, perhaps `.part`.
+/// Whether a file is one of ours by its name: digits, `.webm` or `.frames`, perhaps with the ending of a part.
 fn is_segment(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if name == format!("{JOURNAL}.part") {
+    if name.strip_suffix(PART_ENDING) == Some(JOURNAL) {
         return true;
     }
-    let name = name.strip_suffix(".part").unwrap_or(name);
+    let name = name.strip_suffix(PART_ENDING).unwrap_or(name);
     let number = [Form::WebM, Form::Frames].into_iter().find_map(|form| name.strip_suffix(form.ending()));
     number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
 }

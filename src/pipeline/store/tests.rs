@@ -32,20 +32,32 @@ fn open(folder: &Path, quality: &str) -> (Store, Found) {
 fn work_goes_on_where_it_was_left() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("a.webm.vrpipe");
+    let nothing = Store::look(&folder, &identity("fast"), 10, Form::WebM).unwrap();
+    assert_eq!(nothing, (Found::Nothing, [].into()));
     let (store, found) = open(&folder, "fast");
     assert_eq!(found, Found::Nothing);
     write_segment(&store, 0, b"zero");
     write_segment(&store, 2, b"two");
     store.finish(4, Finished::default()).unwrap();
     // As a run that was killed leaves it: a part, and a whole file that the journal does not know.
-    fs::write(folder.join("00003.webm.part"), b"half").unwrap();
+    fs::write(folder.join("00003.webm.vrpipe-part"), b"half").unwrap();
     fs::write(folder.join("00005.webm"), b"whole").unwrap();
     fs::write(folder.join("notes.txt"), b"not ours").unwrap();
     drop(store);
+    let before = fs::read_dir(&folder).unwrap().count();
+    let look = |quality, segments| {
+        let (found, there) = Store::look(&folder, &identity(quality), segments, Form::WebM).unwrap();
+        (found, there.into_iter().collect::<Vec<_>>())
+    };
+    assert_eq!(look("fast", 10), (Found::Same, vec![0, 2, 4]));
+    assert_eq!(look("fast", 2), (Found::Same, vec![0]));
+    let why = "quality was fast and is best".to_owned();
+    assert_eq!(look("best", 10), (Found::Other(why), Vec::new()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), before, "a look changes nothing");
 
     let (store, found) = open(&folder, "fast");
     assert_eq!((found, numbers(&store)), (Found::Same, vec![0, 2, 4]));
-    assert!(!folder.join("00003.webm.part").exists() && !folder.join("00005.webm").exists());
+    assert!(!folder.join("00003.webm.vrpipe-part").exists() && !folder.join("00005.webm").exists());
     assert!(folder.join("notes.txt").exists(), "what is not ours stays");
     assert_eq!(fs::read(store.piece(2)).unwrap(), b"two");
     assert!(store.remove().is_err(), "nor is a folder removed that holds it");

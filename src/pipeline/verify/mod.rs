@@ -85,9 +85,10 @@ pub fn verify(output: &Path, input: Option<&Path>, stall: Duration) -> Result<Ve
         }
         return Ok(report);
     }
-    report.check(
+    report.varies(
         "alpha varies",
-        seen.darkest < seen.brightest,
+        (seen.darkest, seen.brightest),
+        [0, 255],
         format!(
             "{} to {}; {:.1} % transparent, {:.1} % opaque",
             seen.darkest,

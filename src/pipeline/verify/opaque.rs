@@ -1,10 +1,11 @@
-//! What can be checked of outputs without a stream of alpha: a matte is grey and varies, a packed frame keeps its
+//! What can be checked of outputs without a stream of alpha: a matte is grey, a packed frame keeps its
 //! corners free of all but the matte, PNG files are whole and of one size.
 #![forbid(unsafe_code)]
 
 use super::VerifyReport;
 use crate::frame::{Range, Size, Yuv420};
 use crate::pipeline::error::Error;
+use crate::render::Grey;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ const MAX_MEAN_ERROR: f64 = 2.0;
 
 /// What an output says that it shows, and what was seen.
 pub(super) enum Shows {
-    Matte(Sum, Extremes),
-    Packed { size: Size, black: u8, outside: Sum, matte: Extremes },
+    Matte { ends: [u8; 2], colour: Sum, matte: Extremes },
+    Packed { size: Size, ends: [u8; 2], outside: Sum, matte: Extremes },
     Other(String),
 }
 
@@ -46,25 +47,31 @@ impl Extremes {
     fn add(&mut self, code: u8) {
         *self = Self(self.0.min(code), self.1.max(code));
     }
+
+    fn conclude(self, ends: [u8; 2], report: &mut VerifyReport) {
+        let Self(low, high) = self;
+        report.varies("matte varies", (low, high), ends, format!("codes {low} to {high}"));
+    }
 }
 
 impl Shows {
     pub(super) fn new(shows: &str, size: Size, range: Range) -> Self {
-        let black = if range == Range::Full { 0 } else { 16 };
+        let grey = Grey::new(range);
+        let ends = [grey.black(), grey.code(255)];
         match shows.split(' ').next() {
-            Some("matte") => Self::Matte(Sum::default(), Extremes::NONE),
-            Some("packed") => Self::Packed { size, black, outside: Sum::default(), matte: Extremes::NONE },
+            Some("matte") => Self::Matte { ends, colour: Sum::default(), matte: Extremes::NONE },
+            Some("packed") => Self::Packed { size, ends, outside: Sum::default(), matte: Extremes::NONE },
             _ => Self::Other(shows.to_owned()),
         }
     }
 
     pub(super) fn add(&mut self, frame: &Yuv420<u8>) {
         match self {
-            Self::Matte(colour, grey) => {
-                frame.y.data.iter().for_each(|&code| grey.add(code));
+            Self::Matte { colour, matte, .. } => {
+                frame.y.data.iter().for_each(|&code| matte.add(code));
                 frame.u.data.iter().chain(&frame.v.data).for_each(|&code| colour.add(code, 128));
             }
-            Self::Packed { size, black, outside, matte } => {
+            Self::Packed { size, ends: [black, _], outside, matte } => {
                 let side = size.height as f64;
                 for y in 0..size.height {
                     for (x, &code) in frame.y.row(y).iter().enumerate() {
@@ -91,19 +98,19 @@ impl Shows {
 
     pub(super) fn conclude(self, report: &mut VerifyReport) {
         match self {
-            Self::Matte(colour, Extremes(low, high)) => {
+            Self::Matte { ends, colour, matte } => {
                 let mean = colour.mean();
                 report.check("is grey", mean <= MAX_MEAN_ERROR, format!("mean colour {mean:.3} codes"));
-                report.check("matte varies", low < high, format!("codes {low} to {high}"));
+                matte.conclude(ends, report);
             }
-            Self::Packed { outside, matte: Extremes(low, high), .. } => {
+            Self::Packed { ends, outside, matte, .. } => {
                 let mean = outside.mean();
                 report.check(
                     "corners hold nothing but the matte",
                     mean <= MAX_MEAN_ERROR,
                     format!("mean error {mean:.3} codes of {} samples", outside.samples),
                 );
-                report.check("matte varies", low < high, format!("codes {low} to {high}"));
+                matte.conclude(ends, report);
             }
             Self::Other(shows) => {
                 report.check("shows", true, format!("{shows}: its pictures are not compared with anything"));
@@ -151,7 +158,7 @@ pub(super) fn verify_stills(folder: &Path) -> Result<VerifyReport, Error> {
     let detail =
         damaged.clone().unwrap_or_else(|| format!("{} frames with alpha, of one size", report.frames));
     report.check("decodes", damaged.is_none() && report.frames > 0, detail);
-    report.check("alpha varies", low < high, format!("{low} to {high}"));
+    report.varies("alpha varies", (low, high), [0, 255], format!("{low} to {high}"));
     Ok(report)
 }
 

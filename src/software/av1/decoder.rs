@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::containment;
 use super::context::{Context, Parcel, Refusal, Shown};
-use super::{containment, obu};
 use crate::frame::Picture;
+use crate::media::{config_obus, has_sequence_header};
 use crate::packet::Packet;
 use crate::software::decoder::check_depth;
 use crate::software::watch::{Message, Pulse, QUEUE_PICTURES, Silence, join_within};
@@ -191,8 +192,8 @@ impl Run {
     }
 
     fn packet(&mut self, context: &mut Context, packet: &Packet) -> Result<(), Stop> {
-        let units = obu::configuration_units(&self.info.configuration);
-        let bare = self.packets == 0 && !obu::has_sequence_header(&packet.data);
+        let units = config_obus(&self.info.configuration);
+        let bare = self.packets == 0 && !has_sequence_header(&packet.data);
         let parts: &[&[u8]] = if bare { &[units, &packet.data] } else { &[&packet.data] };
         let mut parcel = Parcel::new(parts, packet.pts).map_err(|refusal| self.refused(refusal))?;
         let mut fruitless = 0;

@@ -1,10 +1,10 @@
-//! Sequence headers found, panics contained, silence ended.
+//! Panics contained, silence ended.
 
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::{Av1, containment, obu};
+use super::{Av1, containment};
 use crate::frame::{Colour, Size};
 use crate::packet::{Codec, Packet};
 use crate::software::{Decoder, Error, Feed, Options, StreamInfo};
@@ -20,30 +20,6 @@ fn info() -> StreamInfo {
         time_base: TimeBase::MILLISECOND,
         configuration: Vec::new(),
     }
-}
-
-#[test]
-fn sequence_headers_are_found_where_they_are() {
-    // Unit headers: type in bits 3..7, bit 2 extension, bit 1 size field (spec 5.3.2).
-    let cases: [(&[u8], bool); 9] = [
-        (&[], false),
-        (&[0x0a, 0x01, 0x00], true),
-        (&[0x12, 0x00, 0x0a, 0x01, 0x00], true),
-        (&[0x12, 0x00, 0x32, 0x02, 0, 0], false),
-        (&[0x16, 0x00, 0x01, 0xff, 0x0a, 0x01, 0x00], true),
-        (&[0x12, 0x05, 0x0a], false),
-        (&[0x10, 0x0a], false),
-        (&[0x8a, 0x00], false),
-        (&[0x12, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00], false),
-    ];
-    for (data, expected) in cases {
-        assert_eq!(obu::has_sequence_header(data), expected, "{data:02x?}");
-        for cut in 0..data.len() {
-            obu::has_sequence_header(&data[..cut]);
-        }
-    }
-    assert_eq!(obu::configuration_units(&[1, 2, 3, 4, 5, 6]), [5, 6]);
-    assert!(obu::configuration_units(&[1, 2]).is_empty());
 }
 
 #[test]
