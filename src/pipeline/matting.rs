@@ -3,6 +3,7 @@
 
 use super::device::Gpu;
 use super::error::Error;
+use super::hdr::mapping;
 use super::plan::MattePlan;
 use super::report::MatteReport;
 use super::settings::Detail;
@@ -10,8 +11,9 @@ use crate::engine::cpu::CpuEngine;
 use crate::frame::{Colour, Matrix, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyParameters};
 use crate::kernels::sample;
-use crate::lane::{self, GpuMatte, Matte, Treatment};
-use crate::layout::Edge;
+use crate::lane::{self, GpuMatte, Matte, Touch, Treatment};
+use crate::layout::{Edge, Layout};
+use crate::media::VideoTrack;
 use crate::rvm::locate::{locate, model_folders};
 use crate::rvm::{Stage, StageSize, Weights, build_graph};
 use std::collections::HashMap;
@@ -79,6 +81,12 @@ pub fn matte_on_cpu(
 pub fn shown(stage: &Stage, edge: Edge) -> (Stage, usize) {
     let margin = if edge == Edge::Wraps { lane::margin(stage.size().width) } else { 0 };
     (stage.widened(margin), margin)
+}
+
+/// What a GPU lane does to pictures of a track besides the matte itself.
+pub fn treatment(video: &VideoTrack, layout: &Layout, touch: Touch) -> Treatment {
+    let to_sdr = mapping(video).map(|map| (map, video.depth));
+    Treatment { edge: layout.projection.edge(), touch, to_sdr }
 }
 
 /// The network on a GPU, for views `eyes` of frames of this size and colour as they are decoded, which are treated

@@ -4,9 +4,8 @@
 use super::device::{Found, Gpu};
 use super::encoding::{GpuBuffers, outputs};
 use super::error::Error;
-use super::hdr::mapping;
 use super::input::{decode_in_software, feed};
-use super::matting::{Models, matte_on_cpu, matte_on_gpu};
+use super::matting::{Models, matte_on_cpu, matte_on_gpu, treatment};
 use super::outputs::Looks;
 use super::piece::Piece;
 use super::plan::segments::Segment;
@@ -15,7 +14,7 @@ use super::settings::Settings;
 use super::store::Store;
 use crate::frame::{Colour, Composite, Light, Rect, Size};
 use crate::gpu::nvdec;
-use crate::lane::{self, CpuLane, Encoded, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals, Treatment};
+use crate::lane::{self, CpuLane, Encoded, GpuLane, GpuMatte, GpuSource, Matte, Span, Totals};
 use crate::layout::Edge;
 use crate::media::Source;
 use crate::telemetry::LaneClocks;
@@ -117,9 +116,7 @@ impl<'a> Worker<'a> {
         let eyes = layout.packing.eyes(video.size);
         let gear = match (self.found, matte) {
             (Found::Gpu(gpu), MattePlan::Network { model, detail }) => {
-                let (edge, touch) = (layout.projection.edge(), self.settings.touch);
-                let to_sdr = mapping(video).map(|map| (map, video.depth));
-                let treatment = Treatment { edge, touch, to_sdr };
+                let treatment = treatment(video, layout, self.settings.touch);
                 let format = (video.size, video.given_colour());
                 let matte = matte_on_gpu(gpu, model, *detail, self.models, format, &eyes, &treatment)?;
                 Gear::Gpu { gpu, matte: Box::new(matte), buffers: GpuBuffers::default(), spare: None }

@@ -19,8 +19,8 @@ use crate::media::Source;
 use crate::pipeline::device::Gpu;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::feed;
-use crate::pipeline::matting::{matte_on_gpu, stage};
-use crate::pipeline::plan::Coding;
+use crate::pipeline::matting::{matte_on_gpu, stage, treatment};
+use crate::pipeline::plan::{Coding, FilePlan};
 use crate::pipeline::settings::Detail;
 use crate::vp9::PairSource;
 use std::sync::Arc;
@@ -58,7 +58,11 @@ pub(super) fn stages(
                 })?;
                 rows.push(measured.row("decode", Resource::Nvdec, sessions, 1));
             }
-            decoded(scene, gpu, decoder(scene, gpu, library)?)?
+            // What is measured step by step takes pictures that are mapped already.
+            match scene.plan.as_ref().is_some_and(|plan| plan.video.is_mapped_to_sdr()) {
+                true => scene.pictures()?,
+                false => decoded(scene, gpu, decoder(scene, gpu, library)?)?,
+            }
         }
         None => {
             rows.extend(decode_on_cpu(scene)?);
@@ -182,9 +186,14 @@ impl Lane {
         library: &Arc<nvdec::Library>,
         (model, detail): (&str, Detail),
     ) -> Result<Self, Error> {
-        let format = (scene.size, scene.colour);
-        let (models, plain) = (&scene.setup.models, Treatment::default());
-        let matte = matte_on_gpu(gpu, model, detail, models, format, &scene.eyes, &plain)?;
+        let (colour, treatment) = match &scene.plan {
+            Some(FilePlan { video, layout, .. }) => {
+                (video.given_colour(), treatment(video, layout, scene.settings.touch))
+            }
+            None => (scene.colour, Treatment::default()),
+        };
+        let format = (scene.size, colour);
+        let matte = matte_on_gpu(gpu, model, detail, &scene.setup.models, format, &scene.eyes, &treatment)?;
         let ring = match scene.coding {
             Coding::Libvpx => {
                 (0..IN_FLIGHT).map(|_| matte.host_frame()).collect::<Result<_, _>>().map(Ring::Planes)

@@ -24,9 +24,7 @@ pub fn bench(options: &BenchOptions, tell: &dyn Fn(&str), stop: &Stop) -> Result
     next("setting up")?;
     let scene = Scene::new(options, tell, stop)?;
     let device = &scene.setup.devices[0];
-    // What is measured step by step takes pictures that are mapped already.
-    let plan = scene.plan.as_ref().filter(|plan| !plan.video.is_mapped_to_sdr());
-    let library = plan.and_then(|plan| device.decode_path(&plan.video).0);
+    let library = scene.plan.as_ref().and_then(|plan| device.decode_path(&plan.video).0);
     let mut stages = Vec::new();
     next("demux")?;
     stages.extend(encoders::demux(&scene)?);
