@@ -1,12 +1,16 @@
 //! A plan with what its lanes need to know: shapes, the GPU, the cache of kernels that were compiled for it.
 
-use super::toolkit::{self, failed};
-use super::{Error, PlanKey, plan_file, prepare};
+use super::toolkit::failed;
+use super::{Error, PlanKey, plan_file};
+#[cfg(not(feature = "tensorrt-enterprise"))]
+use super::{prepare, toolkit};
 use crate::engine;
 use crate::gpu::Device;
 use crate::rvm::StageSize;
 use crate::rvm::graph::Graph;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(not(feature = "tensorrt-enterprise"))]
+use std::path::PathBuf;
 use std::sync::Arc;
 use trtx::{CudaEngine, RuntimeConfig};
 
@@ -32,6 +36,7 @@ pub struct Model {
     states: [[usize; 3]; 4],
     has_slope: bool,
     /// Kernels compiled for this GPU.
+    #[cfg(not(feature = "tensorrt-enterprise"))]
     cache: PathBuf,
 }
 
@@ -49,9 +54,16 @@ impl Model {
         let plan = plan_file::read_for(path, &key)?;
         let states = graph.ports.state_in.map(|id| graph.shape(id));
         let has_slope = graph.ports.a.is_some();
-        // The library takes back what it compiled for the very same model of GPU only.
-        let cache = prepare::beside(path, &device.name()?, "cache");
-        Ok(Self { device: Arc::clone(device), key, plan, states, has_slope, cache })
+        Ok(Self {
+            // The library takes back what it compiled for the very same model of GPU only.
+            #[cfg(not(feature = "tensorrt-enterprise"))]
+            cache: prepare::beside(path, &device.name()?, "cache"),
+            device: Arc::clone(device),
+            key,
+            plan,
+            states,
+            has_slope,
+        })
     }
 
     pub(super) fn device(&self) -> &Arc<Device> {
