@@ -6,20 +6,20 @@ use super::timing::Until;
 use super::{clip, drawn};
 use crate::frame::{Colour, Matrix, Picture, Range, Rect, Size};
 use crate::kernels::key::KeyParameters;
-use crate::layout::Packing;
+use crate::layout::{Edge, Packing};
 use crate::pipeline::batch::SetUp;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::Error;
 use crate::pipeline::input::{decode_in_software, open_input};
 use crate::pipeline::machine::machine;
-use crate::pipeline::matting::{Models, key_report, network_report, stage};
+use crate::pipeline::matting::{Models, key_report, network_report, shown, stage};
 use crate::pipeline::outputs::OutputKind;
 use crate::pipeline::plan::lanes::{Lanes, Need, Streams};
 use crate::pipeline::plan::{Coding, FilePlan, MattePlan};
 use crate::pipeline::settings::{Job, MatteChoice, Settings, Target};
 use crate::pipeline::stop::Stop;
 use crate::pipeline::survey::survey;
-use crate::rvm::{Refiner, Variant, Weights};
+use crate::rvm::{Refiner, Stage, Variant, Weights};
 use crate::vp9::PairConfig;
 use crate::vp9::native::PairLevels;
 use std::cell::RefCell;
@@ -130,7 +130,8 @@ impl Scene {
         let lanes = Lanes::new(&machine, need, usize::MAX, settings.lanes);
         let until = Until { seconds: options.seconds, frames: MOST_FRAMES, least: 1, ahead: 1 };
         let matte_text = report.sentence();
-        let (engine, engine_notes) = engine(&setup, &matte, &eyes, tell)?;
+        let edge = plan.as_ref().map_or(Edge::Plain, |plan| plan.layout.projection.edge());
+        let (engine, engine_notes) = engine(&setup, &matte, (&eyes, edge), tell)?;
         Ok(Self {
             setup,
             settings,
@@ -209,7 +210,7 @@ impl Scene {
 fn engine(
     setup: &SetUp,
     matte: &MattePlan,
-    eyes: &[Rect],
+    (eyes, edge): (&[Rect], Edge),
     tell: &dyn Fn(&str),
 ) -> Result<(&'static str, Vec<String>), Error> {
     let MattePlan::Network { model, detail } = matte else { return Ok(("", Vec::new())) };
@@ -224,8 +225,18 @@ fn engine(
         tell(text);
         notes.borrow_mut().push(text.to_owned());
     };
-    found.ready(&weights, &stage, eyes.len(), &say)?;
-    Ok((found.engine_for(&weights, &stage, eyes.len()), notes.into_inner()))
+    // Step by step eyes are measured as they are; lanes see beyond the sides of a picture that goes on there.
+    let ready = |stage: &Stage| {
+        found.ready(&weights, stage, eyes.len(), &say)?;
+        Ok::<_, Error>(found.engine_for(&weights, stage, eyes.len()))
+    };
+    let (engine, of_run) = (ready(&stage)?, ready(&shown(&stage, edge).0)?);
+    let mut notes = notes.into_inner();
+    notes.dedup();
+    if of_run != engine {
+        notes.push(format!("the network of lanes, which see beyond the sides, was run by {of_run}"));
+    }
+    Ok((engine, notes))
 }
 
 const DRAWN: Colour = Colour { matrix: Matrix::Bt709, range: Range::Limited, primaries: 1, transfer: 1 };
