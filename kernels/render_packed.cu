@@ -31,7 +31,7 @@ struct PackedArgs {
     // Rows of mattes from the middle of a shrunken one; the last row of blocks of the upper ones, the first of the lower.
     int reach, upper_rows, lower_row;
 };
-static_assert(sizeof(PackedArgs) == 176, "to be mirrored by the launcher");
+static_assert(sizeof(PackedArgs) == 176, "mirrored in src/render/device/packed.rs");
 
 constexpr int ONE = 256, BLOCK = 16, CELLS = BLOCK / 2;
 
@@ -119,9 +119,12 @@ __device__ __forceinline__ void packed(const PackedArgs& p) {
     int count = 0, column = 0, row = 0, runs = 0;
     for (int j = 0; j < 2; ++j) {
         const int y = 2 * cy + j;
+        // Both at once: sides are even.
+        uint4 two = make_uint4(0, 0, 0, 0);
+        if (seen) two = *reinterpret_cast<const uint4*>(p.places + (size_t)y * side + left);
         for (int i = 0; i < 2; ++i) {
             unsigned code = p.black, matte = 0;
-            const Place place = seen ? p.places[(size_t)y * side + left + i] : Place{0, 0};
+            const Place place = i == 0 ? Place{two.x, two.y} : Place{two.z, two.w};
             const int run = run_of(place);
             if (run > 0) {
                 const int at_x = column_of(place) + origin_x, at_y = (int)place.row + origin_y;

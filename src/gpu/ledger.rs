@@ -19,6 +19,8 @@ pub enum Part {
     State,
     /// Composed frames.
     Planes,
+    /// What outputs besides alpha look up, shared by all lanes: packed alpha's table, backdrops.
+    Looks,
     /// Tables of positions, and all that is small.
     Tables,
     /// Pinned memory of the host.
@@ -38,6 +40,8 @@ pub struct MemoryUse {
     pub state_bytes: u64,
     /// As [`Part::Planes`].
     pub planes_bytes: u64,
+    /// As [`Part::Looks`].
+    pub looks_bytes: u64,
     /// As [`Part::Tables`].
     pub tables_bytes: u64,
     /// As [`Part::PinnedHost`]; not on the device.
@@ -52,6 +56,7 @@ impl MemoryUse {
             Part::Activations => &mut self.activations_bytes,
             Part::State => &mut self.state_bytes,
             Part::Planes => &mut self.planes_bytes,
+            Part::Looks => &mut self.looks_bytes,
             Part::Tables => &mut self.tables_bytes,
             Part::PinnedHost => &mut self.pinned_host_bytes,
         }
@@ -60,20 +65,22 @@ impl MemoryUse {
     /// All that lies on the device.
     pub fn device_bytes(&self) -> u64 {
         let Self { surfaces_bytes, weights_bytes, activations_bytes, state_bytes, planes_bytes, .. } = *self;
-        surfaces_bytes + weights_bytes + activations_bytes + state_bytes + planes_bytes + self.tables_bytes
+        let shared_bytes = self.looks_bytes + self.tables_bytes;
+        surfaces_bytes + weights_bytes + activations_bytes + state_bytes + planes_bytes + shared_bytes
     }
 
     /// The parts in one line.
     pub fn sentence(&self) -> String {
         let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
         format!(
-            "{} MiB on the GPU (surfaces {}, weights {}, activations {}, state {}, planes {}, tables {}), {} MiB pinned on the host",
+            "{} MiB on the GPU (surfaces {}, weights {}, activations {}, state {}, planes {}, looks {}, tables {}), {} MiB pinned on the host",
             mib(self.device_bytes()),
             mib(self.surfaces_bytes),
             mib(self.weights_bytes),
             mib(self.activations_bytes),
             mib(self.state_bytes),
             mib(self.planes_bytes),
+            mib(self.looks_bytes),
             mib(self.tables_bytes),
             mib(self.pinned_host_bytes),
         )
@@ -132,12 +139,13 @@ pub struct Charge {
     ledger: Arc<Ledger>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part::Surfaces,
     Part::Weights,
     Part::Activations,
     Part::State,
     Part::Planes,
+    Part::Looks,
     Part::Tables,
     Part::PinnedHost,
 ];

@@ -149,7 +149,7 @@ impl DevicePicture {
 
 /// The result of compose in device memory, all planes in one allocation.
 pub struct DeviceComposite {
-    pub(super) buffer: DeviceBuffer,
+    pub(crate) buffer: DeviceBuffer,
     /// Y, U, V, alpha, activity.
     planes: [PlaneLayout; 5],
 }

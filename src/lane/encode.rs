@@ -5,7 +5,7 @@
 use super::{Encoded, Error};
 use crate::frame::Composite;
 use crate::telemetry::{Clock, LaneClocks};
-use crate::vp9::{PairSource, QUEUE_FRAMES};
+use crate::vp9::{PairSource, PlaneRef, Planes, QUEUE_FRAMES};
 use crate::webm::muxer;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::ops::Range;
@@ -23,6 +23,19 @@ pub(super) type Sink<'a> = dyn FnMut(Encoded) -> Result<(), muxer::Error> + Send
 pub(super) trait Finished: PairSource {
     /// Waits until all planes are there.
     fn wait(&self) -> Result<(), Error>;
+
+    /// The frame as the opaque output at `place` shows it, where that has been rendered already.
+    fn rendered(&self, _place: usize) -> Option<Rendered<'_>> {
+        None
+    }
+}
+
+/// A frame as an opaque output shows it.
+pub(super) struct Rendered<'a> {
+    /// The picture.
+    pub(super) colour: Planes<'a>,
+    /// One byte per 16x16 block: 0 where there is nothing but the background.
+    pub(super) drawn: PlaneRef<'a>,
 }
 
 impl Finished for Composite {

@@ -32,6 +32,9 @@ pub enum Error {
     /// A full-size job on the GPU was called wrongly, or failed.
     #[error("composing on the GPU failed")]
     DeviceKernel(#[from] kernels::device::Error),
+    /// The same of an output's rendering.
+    #[error("rendering on the GPU failed")]
+    DeviceRender(#[source] kernels::device::Error),
     /// A picture does not have the size that its track has.
     #[error("the size changes from {expected} to {got} after {frames} frames")]
     SizeChange {

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The GPU lane is the same with NVDEC, the native engine and CUDA kernels in the first two places
-//! and pinned host memory between them and the encoders: a frame comes to the host once, composed.
+//! and pinned host memory between them and the encoders: a frame comes to the host once, composed, or as its opaque
+//! outputs show it.
 //!
 //! Composites go round: the encode thread hands each back when it is coded, so a lane holds a
 //! fixed number of frames whatever the length of the video.
@@ -28,8 +29,8 @@ pub use cpu::CpuLane;
 pub use encode::{Span, Totals};
 pub use error::Error;
 pub use gpu::{
-    CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, StepTimes,
-    Treatment,
+    CodedFrame, GpuCoding, GpuLane, GpuMatte, GpuSource, GpuSteps, HostFrame, NativeGear, Out, Rendering,
+    StepTimes, Treatment,
 };
 pub use matte::Matte;
 pub use outputs::{Encoded, OpaqueOutput, Output};

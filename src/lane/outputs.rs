@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! frame ─┬─ Alpha:  both planes ──────────────────────────────> the pair's two encoders
-//!        ├─ Opaque: Renderer (all threads, a band each) ──────> one encoder
+//!        ├─ Opaque: Renderer (all threads, a band each), or
+//!         │          what a GPU lane has rendered already ─────> one encoder
 //!        └─ Stills: RGBA ─────────────────────────────────────> PNG
 //! ```
 //! All of it happens on the encode thread, one output after the other: a machine is kept busy by its lanes, and an
@@ -11,10 +12,11 @@
 #![forbid(unsafe_code)]
 
 use super::Error;
-use super::encode::{Coder, FRAMES, Finished};
+use super::encode::{Coder, FRAMES, Finished, Rendered};
+use crate::frame::Size;
 use crate::render::{Opaque, Renderer, Straight};
 use crate::telemetry::LaneClocks;
-use crate::vp9::{EncodedPacket, EncodedPair, Pair, PairSource, Single};
+use crate::vp9::{EncodedPacket, EncodedPair, Pair, Single};
 use std::sync::Arc;
 
 /// A frame of one output, encoded.
@@ -57,15 +59,25 @@ pub enum Output {
 /// An opaque output with the frame that it shows.
 pub struct OpaqueOutput {
     renderer: Renderer,
-    shown: Opaque,
+    size: Size,
+    /// Made for the first frame that comes unrendered.
+    shown: Option<Opaque>,
     encoder: Single,
 }
 
 impl Output {
     /// An opaque output of frames of `size`; `encoder` takes what `renderer` makes of them.
-    pub fn opaque(renderer: Renderer, size: crate::frame::Size, encoder: Single) -> Self {
-        let shown = Opaque::new(renderer.size(size));
-        Self::Opaque(Box::new(OpaqueOutput { renderer, shown, encoder }))
+    pub fn opaque(renderer: Renderer, size: Size, encoder: Single) -> Self {
+        let size = renderer.size(size);
+        Self::Opaque(Box::new(OpaqueOutput { renderer, size, shown: None, encoder }))
+    }
+
+    /// What renders an opaque output; `None`: it is made of the composite itself.
+    pub fn renderer(&self) -> Option<&Renderer> {
+        match self {
+            Self::Opaque(opaque) => Some(&opaque.renderer),
+            Self::Alpha(_) | Self::Stills(_) => None,
+        }
     }
 }
 
@@ -139,7 +151,7 @@ impl<F: Finished> Coder<F> for OutputsCoder<F> {
 }
 
 impl Output {
-    fn encode<F: PairSource>(
+    fn encode<F: Finished>(
         &mut self,
         place: usize,
         frame: &Arc<F>,
@@ -153,10 +165,17 @@ impl Output {
                 Ok(pairs.into_iter().map(|pair| Encoded::of_pair(place, pair)).collect())
             }
             Self::Opaque(opaque) => {
-                let OpaqueOutput { renderer, shown, encoder } = &mut **opaque;
-                clocks.render.time(|| renderer.render(&**frame, shown))?;
-                let (activity, matte) = (Some(shown.activity()), renderer.still(&**frame));
-                let packets = clocks.encode.time(|| encoder.encode(&shown.colour(), activity, matte, pts))?;
+                let OpaqueOutput { renderer, size, shown, encoder } = &mut **opaque;
+                let Rendered { colour, drawn } = match frame.rendered(place) {
+                    Some(rendered) => rendered,
+                    None => {
+                        let shown = shown.get_or_insert_with(|| Opaque::new(*size));
+                        clocks.render.time(|| renderer.render(&**frame, shown))?;
+                        Rendered { colour: shown.colour(), drawn: shown.activity() }
+                    }
+                };
+                let still = renderer.still();
+                let packets = clocks.encode.time(|| encoder.encode(&colour, Some(drawn), still, pts))?;
                 Ok(packets.into_iter().map(|packet| Encoded::of_packet(place, packet)).collect())
             }
             Self::Stills(straight) => {

@@ -10,6 +10,8 @@ use crate::engine::tensorrt::Prepared;
 use crate::gpu::nvdec::Library;
 use crate::gpu::{self, Device};
 use crate::media::VideoTrack;
+use crate::render::Renderer;
+use crate::render::device::Tables;
 use crate::rvm::{Stage, Weights, build_graph};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +27,9 @@ pub enum DeviceChoice {
     /// These GPUs, by number, all of them.
     Cuda(Vec<usize>),
 }
+
+/// Tables of outputs that are kept on a device; lanes that use others keep those alive.
+const MOST_LOOKS: usize = 4;
 
 /// Identifies a model on a device: weights, stage, eyes.
 pub(super) type ModelKey = (String, [usize; 2], bool, usize);
@@ -44,6 +49,8 @@ pub struct Gpu {
     pub(super) prepared: Mutex<HashMap<ModelKey, Arc<Prepared>>>,
     /// Whether TensorRT was found good at a network before.
     pub(super) validated: Mutex<HashMap<ModelKey, bool>>,
+    /// What outputs look up, those made last first.
+    looks: Mutex<Vec<Tables>>,
 }
 
 /// The outcome of looking for a device.
@@ -120,8 +127,9 @@ impl Found {
         let device = Device::open(ordinal)?;
         let name = device.name()?;
         let (engine, notes, nvdec) = (GpuEngine::Native, Vec::new(), Library::load());
-        let (models, prepared, validated) = Default::default();
-        Ok(Self::Gpu(Box::new(Gpu { device, name, engine, notes, nvdec, models, prepared, validated })))
+        let (models, prepared, validated, looks) = Default::default();
+        let gpu = Gpu { device, name, engine, notes, nvdec, models, prepared, validated, looks };
+        Ok(Self::Gpu(Box::new(gpu)))
     }
 
     /// Where the network works, for people.
@@ -211,6 +219,21 @@ impl Gpu {
         let library = self.nvdec.as_ref().map_err(|error| super::chain(error))?;
         library.can_decode(&self.device, &video.into()).map_err(|error| super::chain(&error))?;
         Ok(Arc::clone(library))
+    }
+
+    /// The tables of a renderer, uploaded once and shared by all lanes.
+    ///
+    /// # Errors
+    /// When the device has not enough memory.
+    pub fn tables(&self, renderer: &Renderer) -> Result<Tables, gpu::Error> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = looks.iter().find(|tables| tables.renderer().is_same(renderer)) {
+            return Ok(known.clone());
+        }
+        let tables = Tables::upload(&self.device, renderer)?;
+        looks.truncate(MOST_LOOKS - 1);
+        looks.insert(0, tables.clone());
+        Ok(tables)
     }
 
     /// The network for one stage, prepared once and shared by all lanes.

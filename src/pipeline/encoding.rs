@@ -2,23 +2,52 @@
 //! next.
 #![forbid(unsafe_code)]
 
+use super::device::Gpu;
 use super::error::Error;
 use super::outputs::{Look, Looks};
 use super::plan::{Coding, FilePlan};
-use crate::gpu::Device;
-use crate::lane::{GpuCoding, HostFrame, NativeGear, Output};
-use crate::render::Straight;
+use crate::frame::Size;
+use crate::gpu;
+use crate::lane::{GpuCoding, HostFrame, NativeGear, Output, Rendering};
+use crate::render::{Renderer, Straight};
 use crate::vp9::native::PairWriter;
 use crate::vp9::{Pair, PairConfig, Single};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Buffers of either encoder, taken when they are first needed.
 #[derive(Default)]
 pub(super) struct GpuBuffers {
-    frames: Vec<HostFrame>,
+    planes: Option<PlaneBuffers>,
     native: Option<Box<NativeGear>>,
+}
+
+/// Those of libvpx.
+struct PlaneBuffers {
+    /// What they are for: of each output what renders it on the GPU.
+    shows: Vec<Option<Renderer>>,
+    rendering: Rendering,
+    frames: Vec<HostFrame>,
+}
+
+impl PlaneBuffers {
+    fn new(gpu: &Gpu, size: Size, shows: Vec<Option<Renderer>>) -> Result<Self, Error> {
+        let of_composite = shows.iter().any(Option::is_none);
+        let opaque = shows.iter().enumerate().filter_map(|(place, show)| Some((place, show.as_ref()?)));
+        let upload = |(place, renderer)| Ok((place, gpu.tables(renderer)?));
+        let tables = opaque.map(upload).collect::<Result<Vec<_>, gpu::Error>>();
+        let tables = tables.map_err(|error| Error::GpuLane(error.into()))?;
+        let rendering = Rendering::new(&gpu.device, size, of_composite, &tables).map_err(Error::GpuLane)?;
+        Ok(Self { shows, rendering, frames: Vec::new() })
+    }
+
+    fn is_for(&self, outputs: &[Output]) -> bool {
+        let same = |(show, output): (&Option<Renderer>, &Output)| match (show, output.renderer()) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        self.shows.len() == outputs.len() && self.shows.iter().zip(outputs).all(same)
+    }
 }
 
 impl GpuBuffers {
@@ -28,19 +57,29 @@ impl GpuBuffers {
     /// What libvpx refuses, or memory that the device has not.
     pub(super) fn coding(
         &mut self,
-        device: &Arc<Device>,
+        gpu: &Gpu,
         coding: Coding,
         config: &PairConfig,
         outputs: impl FnOnce() -> Result<Vec<Output>, Error>,
     ) -> Result<GpuCoding<'_>, Error> {
         if coding == Coding::Libvpx {
-            return Ok(GpuCoding::Libvpx { outputs: outputs()?, frames: &mut self.frames });
+            let outputs = outputs()?;
+            let planes = match self.planes.take().filter(|planes| planes.is_for(&outputs)) {
+                Some(planes) => planes,
+                None => {
+                    let shows = outputs.iter().map(|output| output.renderer().cloned()).collect();
+                    PlaneBuffers::new(gpu, config.size, shows)?
+                }
+            };
+            let PlaneBuffers { rendering, frames, .. } = self.planes.insert(planes);
+            return Ok(GpuCoding::Libvpx { outputs, rendering, frames });
         }
         let levels = config.quality.native_levels(config.crf);
         let gear = match &mut self.native {
             Some(gear) => gear,
             none => {
-                none.insert(Box::new(NativeGear::new(device, config.size, levels).map_err(Error::GpuLane)?))
+                let gear = NativeGear::new(&gpu.device, config.size, levels).map_err(Error::GpuLane)?;
+                none.insert(Box::new(gear))
             }
         };
         // The threads of two encoders that work at once: these take turns.

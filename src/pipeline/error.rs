@@ -259,6 +259,7 @@ impl Error {
                 lane::Error::Nvdec { source, .. } => nvdec_fault(source),
                 lane::Error::Gpu(_)
                 | lane::Error::DeviceKernel(_)
+                | lane::Error::DeviceRender(_)
                 | lane::Error::Engine(engine::Error::Gpu(_)) => Fault::Device,
                 lane::Error::Engine(engine::Error::TensorRt(error)) => tensorrt_fault(error),
                 lane::Error::Mux(_) => Fault::Output,

@@ -199,7 +199,7 @@ impl<'a> Worker<'a> {
             }
             Gear::Gpu { gpu, matte, buffers, spare } => {
                 matte.reset();
-                let coding = clocks.open.time(|| buffers.coding(&gpu.device, coding, &config, made))?;
+                let coding = clocks.open.time(|| buffers.coding(gpu, coding, &config, made))?;
                 let source = clocks.open.time(|| self.on_gpu(gpu, order, source, spare.take()))?;
                 let device = Arc::clone(&gpu.device);
                 GpuLane { source, device, size: video.size, span, matte, spare, coding, clocks, cancel }

@@ -8,7 +8,7 @@
 use crate::frame::Range;
 
 /// Chroma that is no colour.
-pub(super) const NO_COLOUR: u8 = 128;
+pub(crate) const NO_COLOUR: u8 = 128;
 
 /// Luma codes of alpha 0 to 255.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl Grey {
         self.0[usize::from(alpha)]
     }
 
+    /// The codes of alpha 0 and 255, which no other alpha has.
+    pub fn ends(&self) -> [u8; 2] {
+        [self.0[0], self.0[255]]
+    }
+
     /// The code of nothing.
     pub fn black(&self) -> u8 {
         self.0[0]
@@ -47,5 +52,9 @@ mod tests {
         let full = Grey::new(Range::Full);
         assert!((0..=255).all(|a| full.code(a) == a));
         assert_eq!((limited.black(), full.black()), (16, 0));
+        for grey in [limited, full] {
+            let [clear, opaque] = grey.ends();
+            assert!((1..255).all(|a| (clear + 1..opaque).contains(&grey.code(a))));
+        }
     }
 }

@@ -6,13 +6,13 @@
 //!                                                       └─ straight ─> PNG
 //! ```
 //!
-//! Everything works on 8-bit planes in whole numbers, with its rounding told beside it: a kernel that follows
-//! the same words gives the same bytes. Tables are worked out once for a shape of frame and shared by all lanes.
+//! Everything works on 8-bit planes in whole numbers, with its rounding told beside it: kernels that follow
+//! the same words give the same bytes ([`device`]). Tables are worked out once for a shape of frame and shared by all lanes.
 //! Where nothing is visible an output is constant, block by block, so that a block which was so in the frame
 //! before is not even written again; that is also what the encoder's active map is made of.
-#![forbid(unsafe_code)]
 
 pub mod backdrop;
+pub mod device;
 mod error;
 mod grey;
 mod matte;
@@ -24,6 +24,7 @@ mod straight;
 pub use backdrop::Backdrop;
 pub use error::Error;
 pub use grey::Grey;
+pub(crate) use grey::NO_COLOUR;
 pub use opaque::Opaque;
 pub use renderer::Renderer;
 pub use straight::Straight;

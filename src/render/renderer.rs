@@ -4,7 +4,7 @@
 use super::packed::Packer;
 use super::{Backdrop, Error, Grey, Opaque, matte};
 use crate::frame::Size;
-use crate::vp9::{PairSource, PlaneRef};
+use crate::vp9::PairSource;
 use std::sync::Arc;
 
 /// What an opaque output shows. Clones share their tables.
@@ -45,9 +45,22 @@ impl Renderer {
         Ok(())
     }
 
-    /// The plane whose flat blocks stay as they are, for an encoder that looks at them: the matte itself, whose
-    /// inside is as still as its outside.
-    pub fn still<'a>(&self, frame: &'a dyn PairSource) -> Option<PlaneRef<'a>> {
-        matches!(self, Self::Matte(_)).then(|| frame.alpha())
+    /// The luma codes whose flat blocks stay as they are, for an encoder that looks at them: of a matte those of
+    /// nothing and of all, because its inside is as still as its outside.
+    pub fn still(&self) -> Option<[u8; 2]> {
+        match self {
+            Self::Matte(grey) => Some(grey.ends()),
+            Self::Backdrop(_) | Self::Packed(_) => None,
+        }
+    }
+
+    /// Whether the other shows the same from the same tables.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Matte(one), Self::Matte(other)) => one == other,
+            (Self::Backdrop(one), Self::Backdrop(other)) => Arc::ptr_eq(one, other),
+            (Self::Packed(one), Self::Packed(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 }

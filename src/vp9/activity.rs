@@ -94,12 +94,15 @@ impl ActiveMap {
     }
 }
 
+/// Codes of clear and opaque in a plane of alpha.
+pub(super) const ALPHA_ENDS: [u8; 2] = [0, 255];
+
 /// What a block of a matte is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    /// All 0.
+    /// All 0, or what stands for it.
     Clear,
-    /// All 255.
+    /// All 255, in the same way.
     Opaque,
     /// Anything else, or not known.
     Mixed,
@@ -117,15 +120,22 @@ impl MatteActivity {
         Self { map: ActiveMap::new(frame), kinds: vec![Kind::Mixed; blocks_of(frame).area()] }
     }
 
-    /// Goes on by a frame. Reads `matte` in the blocks that are not 0 in `visible`; in all others it is 0.
-    /// Without `visible` everything may have changed.
-    pub fn next(&mut self, key: bool, visible: Option<PlaneRef<'_>>, matte: PlaneRef<'_>) -> Coded<'_> {
+    /// Goes on by a frame. Reads `matte` in the blocks that are not 0 in `visible`; in all others it is clear.
+    /// Without `visible` everything may have changed. `ends` are the codes of clear and opaque: [`ALPHA_ENDS`], or
+    /// those of a grey picture.
+    pub fn next(
+        &mut self,
+        key: bool,
+        visible: Option<PlaneRef<'_>>,
+        matte: PlaneRef<'_>,
+        ends: [u8; 2],
+    ) -> Coded<'_> {
         let Self { map, kinds } = self;
         let columns = map.blocks.width;
         map.step(key, |x, y| {
             let kind = match visible.map(|visible| visible.row(y)[x]) {
                 Some(0) => Kind::Clear,
-                Some(_) => kind_of(matte, x, y),
+                Some(_) => kind_of(matte, ends, x, y),
                 None => Kind::Mixed,
             };
             let before = std::mem::replace(&mut kinds[y * columns + x], kind);
@@ -135,14 +145,14 @@ impl MatteActivity {
 }
 
 /// Looks at block (`column`, `row`) of `matte`.
-fn kind_of(matte: PlaneRef<'_>, column: usize, row: usize) -> Kind {
+fn kind_of(matte: PlaneRef<'_>, [clear, opaque]: [u8; 2], column: usize, row: usize) -> Kind {
     let [left, top] = [column, row].map(|at| at * Composite::BLOCK);
     let right = (left + Composite::BLOCK).min(matte.size.width);
     let bottom = (top + Composite::BLOCK).min(matte.size.height);
     let value = matte.row(top)[left];
     let kind = match value {
-        0 => Kind::Clear,
-        255 => Kind::Opaque,
+        _ if value == clear => Kind::Clear,
+        _ if value == opaque => Kind::Opaque,
         _ => return Kind::Mixed,
     };
     // Rows are compared as wholes, 16 bytes at once.
@@ -194,7 +204,7 @@ mod tests {
         let mut step = |key, blocks: [u8; 8]| {
             let mut matte = Plane::new(size);
             (0..size.width).for_each(|x| (0..10).for_each(|y| matte.row_mut(y)[x] = blocks[x / 16]));
-            match activity.next(key, Some((&visible).into()), (&matte).into()) {
+            match activity.next(key, Some((&visible).into()), (&matte).into(), ALPHA_ENDS) {
                 Coded::Blocks(map) => map.to_vec(),
                 Coded::Everything => vec![1; 8],
                 Coded::Nothing => vec![0; 8],
@@ -214,10 +224,11 @@ mod tests {
         for (x, y) in [(32, 0), (39, 19), (35, 16)] {
             let mut matte = Plane::filled(size, 255u8);
             matte.row_mut(y)[x] = 254;
-            let kinds = [0, 1].map(|row| [0, 1, 2].map(|column| kind_of((&matte).into(), column, row)));
+            let kinds =
+                [0, 1].map(|row| [0, 1, 2].map(|column| kind_of((&matte).into(), ALPHA_ENDS, column, row)));
             let mixed = kinds.concat().iter().filter(|&&kind| kind == Kind::Mixed).count();
             assert_eq!((mixed, kinds[y / 16][2]), (1, Kind::Mixed));
         }
-        assert_eq!(kind_of((&Plane::new(size)).into(), 2, 1), Kind::Clear);
+        assert_eq!(kind_of((&Plane::new(size)).into(), ALPHA_ENDS, 2, 1), Kind::Clear);
     }
 }

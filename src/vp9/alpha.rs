@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::activity::MatteActivity;
+use super::activity::{ALPHA_ENDS, MatteActivity};
 use super::{EncodedPacket, Encoder, Error, PairSource, PlaneRef, Planes};
 
 /// Frames that may wait for the alpha thread, so that a slow frame of one stream does not hold the other.
@@ -113,7 +113,7 @@ fn encode_alpha(mut encoder: Encoder, jobs: &Receiver<Job>, outcomes: &SyncSende
             Job::Encode { frame, pts, key } => {
                 let matte = frame.alpha();
                 matte.check("luma", encoder.config().size).and_then(|()| {
-                    let coded = active.next(key, frame.activity(), matte);
+                    let coded = active.next(key, frame.activity(), matte, ALPHA_ENDS);
                     encoder.encode_part(&Planes { y: matte, u: neutral, v: neutral }, coded, pts, key)
                 })
             }

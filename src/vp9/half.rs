@@ -2,7 +2,7 @@
 //! on the calling thread.
 #![forbid(unsafe_code)]
 
-use super::activity::{ActiveMap, MatteActivity};
+use super::activity::{ALPHA_ENDS, ActiveMap, MatteActivity};
 use super::{EncodedPacket, Encoder, Error, PairConfig, PairSource, PlaneRef, Planes};
 
 /// Which encoder of a pair.
@@ -59,7 +59,7 @@ impl Half {
             State::Alpha { active, neutral } => {
                 let matte = frame.alpha();
                 matte.check("alpha", size)?;
-                let coded = active.next(key, frame.activity(), matte);
+                let coded = active.next(key, frame.activity(), matte, ALPHA_ENDS);
                 let neutral = PlaneRef { size: size.chroma(), stride: 0, data: neutral };
                 self.encoder.encode_part(&Planes { y: matte, u: neutral, v: neutral }, coded, pts, key)
             }

@@ -1,7 +1,7 @@
 //! One opaque stream: an encoder with the active map of what it shows, on the calling thread.
 #![forbid(unsafe_code)]
 
-use super::activity::{ActiveMap, MatteActivity, blocks_of};
+use super::activity::{ALPHA_ENDS, ActiveMap, MatteActivity, blocks_of};
 use super::config::Content;
 use super::{EncodedPacket, Encoder, EncoderConfig, Error, PairConfig, PlaneRef, Planes};
 use std::num::NonZeroU32;
@@ -48,8 +48,8 @@ impl Single {
     }
 
     /// Encodes a frame; `pts` must rise. The first one is a key frame, and each that is due by the interval.
-    /// `activity` is 0 for blocks that show the background, the same in all frames. Where `matte` is given and grey is
-    /// shown, its flat blocks count as still, too.
+    /// `activity` is 0 for blocks that show the background, the same in all frames. Where grey is shown, blocks that are all
+    /// of one of the codes `still` count as still, too: those of clear and opaque.
     ///
     /// # Errors
     /// Planes of a wrong size, a time that does not rise, or libvpx's own refusal.
@@ -57,7 +57,7 @@ impl Single {
         &mut self,
         planes: &Planes<'_>,
         activity: Option<PlaneRef<'_>>,
-        matte: Option<PlaneRef<'_>>,
+        still: Option<[u8; 2]>,
         pts: i64,
     ) -> Result<Vec<EncodedPacket>, Error> {
         let size = self.encoder.config().size;
@@ -70,9 +70,8 @@ impl Single {
         let coded = match &mut self.still {
             Still::Background(map) => map.next(key, activity),
             Still::Flat(map) => {
-                let matte = matte.unwrap_or(planes.y);
-                matte.check("matte", size)?;
-                map.next(key, activity, matte)
+                planes.y.check("luma", size)?;
+                map.next(key, activity, planes.y, still.unwrap_or(ALPHA_ENDS))
             }
         };
         self.encoder.encode_part(planes, coded, pts, key)
@@ -114,11 +113,10 @@ mod tests {
                 let left = 16 * number;
                 for y in 16..48 {
                     planes.y.row_mut(y)[left..left + 24].fill(200);
-                    frame.alpha.row_mut(y)[left..left + 24].fill(255);
                 }
                 (1..3).for_each(|row| frame.activity.row_mut(row)[number..number + 2].fill(1));
-                let (activity, matte) = (Some((&frame.activity).into()), Some((&frame.alpha).into()));
-                let packets = single.encode(&(&planes).into(), activity, matte, number as i64).unwrap();
+                let (activity, still) = (Some((&frame.activity).into()), Some([60, 200]));
+                let packets = single.encode(&(&planes).into(), activity, still, number as i64).unwrap();
                 assert_eq!((packets.len(), packets[0].key), (1, number % 3 == 0));
                 let shown = decoder.decode(&packets[0].data).unwrap().unwrap();
                 let crate::frame::Samples::Eight(got) = shown.to_samples() else { panic!("8 bits") };

@@ -3,6 +3,7 @@
 use super::host::HostFrame;
 use super::maps::{MapShape, Maps};
 use super::out::Out;
+use super::rendering::Rendering;
 use super::treatment::Treatment;
 use crate::engine::native::{Model, NativeEngine};
 use crate::engine::{self, DeviceEngine};
@@ -132,6 +133,14 @@ impl GpuMatte {
         Ok(HostFrame::new(&self.device, &self.results[0].planes)?)
     }
 
+    /// The same for what a rendering sends home of them.
+    ///
+    /// # Errors
+    /// When the host cannot pin so much memory.
+    pub fn host_frame_of(&self, rendering: &Rendering) -> Result<HostFrame, Error> {
+        rendering.host_frame(&self.results[0].planes)
+    }
+
     /// Forgets the state: what comes next is the first picture of a video.
     pub fn reset(&mut self) {
         self.jobs.engine.reset();
@@ -193,11 +202,22 @@ impl GpuMatte {
                 unsafe { encoder.enqueue(&self.work, &result.planes, frame.key, &mut frame.out) }?;
                 return Ok(());
             }
-            Out::Planes(out) => out,
+            Out::Planes(out) => {
+                result.done.record(&self.work)?;
+                self.copies.wait(&result.done)?;
+                result.planes.buffer().download(&self.copies, &mut out.planes)?;
+                out
+            }
+            Out::Rendered(rendering, out) => {
+                // SAFETY: the composite is written by work on this stream alone, which has waited for the copies of
+                // this turn.
+                unsafe { rendering.enqueue(&self.work, &result.planes, self.turn) }?;
+                result.done.record(&self.work)?;
+                self.copies.wait(&result.done)?;
+                rendering.download(&self.copies, &result.planes, self.turn, out)?;
+                out
+            }
         };
-        result.done.record(&self.work)?;
-        self.copies.wait(&result.done)?;
-        result.planes.buffer().download(&self.copies, &mut out.planes)?;
         out.ready.record(&self.copies)?;
         result.copied.record(&self.copies)?;
         self.turn ^= 1;

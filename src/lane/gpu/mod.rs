@@ -1,7 +1,8 @@
 //! The lane of a machine with an NVIDIA GPU.
 //!
 //! ```text
-//! NVDEC ──Surface──┐                                  ┌─ planes ─> HostFrame ─> encode thread: libvpx
+//! NVDEC ──Surface──┐                                  ┌─ planes, or opaque ones of them ─> HostFrame
+//!                                                         │                  ─> encode thread: libvpx
 //! or software ─ upload ─> sample, network step, compose ─┤    (`Jobs` of `matte` has the jobs between them, too)
 //!                                                     └─ our encoder's kernels ─> CodedFrame ─> its bits
 //! ```
@@ -16,6 +17,9 @@ mod maps;
 mod maps_tests;
 mod matte;
 mod out;
+mod rendering;
+#[cfg(test)]
+mod rendering_tests;
 mod run;
 mod steps;
 #[cfg(test)]
@@ -29,6 +33,7 @@ pub use coded::{CodedFrame, NativeGear};
 pub use host::HostFrame;
 pub use matte::GpuMatte;
 pub use out::Out;
+pub use rendering::Rendering;
 pub use run::{GpuCoding, GpuLane, GpuSource};
 pub use steps::{GpuSteps, StepTimes};
 pub use treatment::Treatment;

@@ -1,8 +1,10 @@
-//! Where a composed picture goes: home as planes for libvpx, or on through the kernels of our own encoder.
+//! Where a composed picture goes: home as planes for libvpx, as it is or rendered, or on through the kernels of our own
+//! encoder.
 #![forbid(unsafe_code)]
 
 use super::coded::CodedFrame;
 use super::host::HostFrame;
+use super::rendering::Rendering;
 use crate::vp9::native::device::Encoder;
 use std::num::NonZeroU32;
 
@@ -12,6 +14,8 @@ pub enum Out<'a> {
     State,
     /// Its planes are copied home.
     Planes(&'a mut HostFrame),
+    /// Opaque outputs are rendered from it, and what they and others need is copied home.
+    Rendered(&'a mut Rendering, &'a mut HostFrame),
     /// It is encoded, and what is left to be written comes home. The encoder goes on from the frame before.
     Coded(&'a mut Encoder, &'a mut CodedFrame),
 }
@@ -21,12 +25,9 @@ pub(super) trait Target<F> {
     fn out<'a>(&'a mut self, frame: &'a mut F) -> Out<'a>;
 }
 
-/// All planes, every time.
-pub(super) struct Planes;
-
-impl Target<HostFrame> for Planes {
+impl Target<HostFrame> for Rendering {
     fn out<'a>(&'a mut self, frame: &'a mut HostFrame) -> Out<'a> {
-        Out::Planes(frame)
+        Out::Rendered(self, frame)
     }
 }
 

@@ -4,7 +4,8 @@
 use super::coded::{BitsCoder, NativeGear};
 use super::host::HostFrame;
 use super::matte::GpuMatte;
-use super::out::{Native, Out, Planes, Target};
+use super::out::{Native, Out, Target};
+use super::rendering::Rendering;
 use super::upload::Uploader;
 use crate::frame::Size;
 use crate::gpu::{Device, nvdec};
@@ -37,9 +38,11 @@ pub enum GpuSource {
 pub enum GpuCoding<'a> {
     /// libvpx, on the CPU.
     Libvpx {
-        /// What is made of the frames, which come home for it.
+        /// What is made of the frames.
         outputs: Vec<Output>,
-        /// The buffers.
+        /// What of them is rendered on the GPU, by the places of those outputs, and comes home.
+        rendering: &'a mut Rendering,
+        /// The buffers, of that rendering.
         frames: &'a mut Vec<HostFrame>,
     },
     /// Our own encoder: pixels on the GPU, bits on the CPU.
@@ -91,11 +94,11 @@ impl GpuLane<'_> {
         };
         let mut stage = Stage { size, span, matte, clocks };
         let totals = match coding {
-            GpuCoding::Libvpx { outputs, frames } => {
+            GpuCoding::Libvpx { outputs, rendering, frames } => {
                 while frames.len() < FRAMES {
-                    frames.push(stage.matte.host_frame()?);
+                    frames.push(stage.matte.host_frame_of(rendering)?);
                 }
-                let step = |ring: &Ring<_>, done| feed.step(&mut stage, ring, &mut Planes, done);
+                let step = |ring: &Ring<_>, done| feed.step(&mut stage, ring, rendering, done);
                 run_beside(OutputsCoder::new(outputs), frames, clocks, cancel, sink, step)?
             }
             GpuCoding::Native { gear, writer, key_interval } => {

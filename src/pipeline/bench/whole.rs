@@ -167,7 +167,7 @@ fn lane(
             let (source, device) = (GpuSource::Upload { decoder, depth: 8 }, Arc::clone(&gpu.device));
             let (matte, mut buffers) = (&mut matte, GpuBuffers::default());
             let outputs = || Ok(vec![Output::Alpha(Box::new(pair(&config, &scene.name())?))]);
-            let coding = buffers.coding(&gpu.device, scene.coding, &config, outputs)?;
+            let coding = buffers.coding(gpu, scene.coding, &config, outputs)?;
             GpuLane { source, device, size, span, matte, spare: &mut None, coding, clocks, cancel }
                 .run(&mut sink)
         }

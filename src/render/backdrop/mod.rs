@@ -47,6 +47,11 @@ impl Backdrop {
         Self { planes }
     }
 
+    /// Its planes; stride 0 where one row stands for all.
+    pub(in crate::render) fn planes(&self) -> &Yuv420<u8> {
+        &self.planes
+    }
+
     /// Puts `frame` before it.
     ///
     /// # Errors

@@ -30,3 +30,4 @@ mod tests;
 
 pub use geometry::{Geometry, View};
 pub use packer::Packer;
+pub use table::Place;

@@ -5,7 +5,7 @@
 //! picture two thirds of the work are left out.
 #![forbid(unsafe_code)]
 
-use super::corners::{Shrunk, first, shrunk_at, value};
+use super::corners::{Shrunk, first, reach, shrunk_at, value};
 use super::geometry::Geometry;
 use super::remap::Source;
 use super::table::{ONE, Place, Table};
@@ -92,6 +92,28 @@ impl Packer {
     /// What it was made for.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// Where each pixel of an eye comes from, row by row.
+    pub(in crate::render) fn places(&self) -> &[Place] {
+        self.table.places()
+    }
+
+    /// For each block of a packed frame, row by row, the blocks of the source that it comes from: first and last column,
+    /// first and last row; a last before the first where there is none.
+    pub(in crate::render) fn source_blocks(&self) -> Vec<[u16; 4]> {
+        let blocks = |source: &Sources| source.map_or([1, 0, 1, 0], |at| at.map(|block| block as u16));
+        self.sources.iter().map(blocks).collect()
+    }
+
+    /// The codes of its mattes.
+    pub(in crate::render) fn grey(&self) -> &Grey {
+        &self.grey
+    }
+
+    /// Rows of a shrunken matte from its middle.
+    pub(in crate::render) fn reach(&self) -> usize {
+        reach(self.geometry.side) as usize
     }
 
     /// Packs `frame` into `out`, which holds the one before or is new.

@@ -85,6 +85,11 @@ impl Table {
         Self { side, places }
     }
 
+    /// All of them, row by row.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Row `y` of the eye.
     #[inline]
     pub(super) fn row(&self, y: usize) -> &[Place] {

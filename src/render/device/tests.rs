@@ -1,0 +1,372 @@
+//! The kernels against the renderers of the CPU, bit for bit: sizes from 1 up, odd ones, just under and over a block, all
+//! layouts of eyes, random pitches, frames as compose leaves them. Bytes around every row must survive.
+
+use super::{DeviceOpaque, OpaqueLayout, RenderJob, Tables};
+use crate::frame::{Colour, Composite, Matrix, Plane, Range, Rect, Size};
+use crate::gpu::{Device, Event, Stream};
+use crate::kernels::device::{DeviceComposite, Error};
+use crate::kernels::fixtures::{Random, colour};
+use crate::layout::{Bounds, Packing, Projection};
+use crate::render::backdrop::Picture;
+use crate::render::packed::{Geometry, Packer};
+use crate::render::{Backdrop, Grey, Opaque, Renderer};
+use image::RgbImage;
+use proptest::prelude::*;
+use std::sync::{Arc, OnceLock};
+
+const GUARD: u8 = 0xA5;
+
+fn device() -> &'static Arc<Device> {
+    static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
+    DEVICE.get_or_init(|| Device::open(0).expect("the feature gpu-tests asks for a device"))
+}
+
+/// How much of a frame is visible.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    Nothing,
+    /// A few rectangles, opaque inside, of any alpha at their rims.
+    Some,
+    /// Any alpha at all in every other block.
+    Noise,
+    All,
+}
+
+const SEEN: [Seen; 4] = [Seen::Nothing, Seen::Some, Seen::Noise, Seen::All];
+
+/// A frame of any colours whose alpha is 0 where its map of blocks says so.
+fn composite(size: Size, seen: Seen, seed: u64) -> Composite {
+    let mut random = Random(seed);
+    let mut frame = Composite::new(size);
+    let planes = [&mut frame.colour.y, &mut frame.colour.u, &mut frame.colour.v];
+    planes.into_iter().flat_map(|plane| &mut plane.data).for_each(|code| *code = random.next() as u8);
+    let Size { width, height } = size;
+    match seen {
+        Seen::Nothing => {}
+        Seen::Some => {
+            for _ in 0..3 {
+                let (x, y) = (random.next() as usize % width, random.next() as usize % height);
+                let (right, bottom) =
+                    (x + 1 + random.next() as usize % width, y + 1 + random.next() as usize % height);
+                for at_y in y..bottom.min(height) {
+                    for at_x in x..right.min(width) {
+                        let is_rim = at_x < x + 3 || at_y < y + 2 || at_x + 4 > right;
+                        frame.alpha.row_mut(at_y)[at_x] = if is_rim { random.next() as u8 } else { 255 };
+                    }
+                }
+            }
+        }
+        Seen::Noise => {
+            for y in 0..height {
+                for x in (0..width).filter(|x| (x / 16 + y / 16) % 2 == 0) {
+                    frame.alpha.row_mut(y)[x] = random.next() as u8 & random.next() as u8;
+                }
+            }
+        }
+        Seen::All => frame.alpha.data.fill(255),
+    }
+    for y in 0..height {
+        for x in (0..width).filter(|&x| frame.alpha.row(y)[x] != 0) {
+            frame.activity.row_mut(y / 16)[x / 16] = 1;
+        }
+    }
+    frame
+}
+
+/// Planes of what comes out: Y, U, V (of a matte none), and the blocks.
+fn planes(layout: &OpaqueLayout, bytes: &[u8]) -> Vec<Plane<u8>> {
+    let own = [layout.colour()[0], layout.drawn(), layout.colour()[1], layout.colour()[2]];
+    let own = own.into_iter().filter(|plane| plane.offset < layout.moving_bytes());
+    let copied = own.map(|from| {
+        let mut plane = Plane::new(from.size);
+        for y in 0..from.size.height {
+            plane.row_mut(y).copy_from_slice(&bytes[from.offset + y * from.pitch..][..from.size.width]);
+        }
+        plane
+    });
+    copied.collect()
+}
+
+fn expected(renderer: &Renderer, frame: &Composite) -> Vec<Plane<u8>> {
+    let mut shown = Opaque::new(renderer.size(frame.colour.y.size));
+    renderer.render(frame, &mut shown).unwrap();
+    let Opaque { planes, drawn } = shown;
+    let (u, v) = (planes.u, planes.v);
+    let chroma = if matches!(renderer, Renderer::Matte(_)) {
+        assert!(u.data.iter().chain(&v.data).all(|&code| code == 128), "what lies at home for ever");
+        vec![]
+    } else {
+        vec![u, v]
+    };
+    [planes.y, drawn].into_iter().chain(chroma).collect()
+}
+
+/// All frames in turn through one job, as a lane does it.
+fn check(renderer: &Renderer, frames: &[Composite], (pad, gap): (usize, usize)) {
+    let size = frames[0].colour.y.size;
+    let (device, stream) = (device(), Stream::new(device()).unwrap());
+    let pitch = |width: usize| (width + pad).next_multiple_of(2);
+    let tables = Tables::upload(device, renderer).unwrap();
+    let job = RenderJob::new(device, &tables, size).unwrap();
+    let has_colour = !matches!(renderer, Renderer::Matte(_));
+    let layout = OpaqueLayout::padded(renderer.size(size), has_colour, pitch, 2 * gap);
+    assert_eq!(layout.size(), job.layout().size());
+    let mut out = DeviceOpaque::new(device, layout).unwrap();
+    let mut from = DeviceComposite::padded(device, size, pitch, 2 * gap).unwrap();
+    for (number, frame) in frames.iter().enumerate() {
+        from.upload(&stream, frame).unwrap();
+        let mut bytes = vec![GUARD; layout.moving_bytes()];
+        out.buffer.upload_sync(&stream, &bytes).unwrap();
+        // SAFETY: everything is kept, and waited for by the download.
+        unsafe { job.enqueue(&stream, &from, &mut out) }.unwrap();
+        out.buffer.download_sync(&stream, &mut bytes).unwrap();
+        compare(renderer, frame, (&layout, &mut bytes), number);
+    }
+}
+
+/// What came out in `bytes`, which were all [`GUARD`], against what the CPU makes of a frame.
+fn compare(
+    renderer: &Renderer,
+    frame: &Composite,
+    (layout, bytes): (&OpaqueLayout, &mut [u8]),
+    number: usize,
+) {
+    let (got, expected) = (planes(layout, bytes), expected(renderer, frame));
+    assert_eq!(got.len(), expected.len());
+    for (name, (got, expected)) in ["Y", "blocks", "U", "V"].into_iter().zip(got.iter().zip(&expected)) {
+        let wrong = (0..got.data.len()).find(|&at| got.data[at] != expected.data[at]);
+        let place = wrong.map(|at| (at % got.stride, at / got.stride, got.data[at], expected.data[at]));
+        assert_eq!(place, None, "frame {number}, {name} of {}: x, y, got, expected", got.size);
+    }
+    for plane in layout.colour().into_iter().chain([layout.drawn()]) {
+        for y in 0..plane.size.height {
+            let start = plane.offset + y * plane.pitch;
+            if let Some(row) = bytes.get_mut(start..start + plane.size.width) {
+                row.fill(GUARD);
+            }
+        }
+    }
+    assert!(bytes.iter().all(|&byte| byte == GUARD), "wrote outside its rows");
+}
+
+fn backdrop(size: Size, packing: Packing, colour: Colour, seed: Option<u64>) -> Renderer {
+    Renderer::Backdrop(Arc::new(match seed {
+        None => Backdrop::flat(size, [0x2b, 0xe6, 0x40], colour),
+        Some(seed) => {
+            let mut random = Random(seed);
+            let noise = RgbImage::from_fn(50, 40, |_, _| image::Rgb([(); 3].map(|()| random.next() as u8)));
+            Picture::from_rgb(noise).backdrop(size, &packing.eyes(size), colour)
+        }
+    }))
+}
+
+fn packer(
+    packing: Packing,
+    projection: &Projection,
+    size: Size,
+    fov: Option<u16>,
+    range: Range,
+) -> Option<Renderer> {
+    let geometry = Geometry::new(packing, projection, size, fov).ok()?;
+    Some(Renderer::Packed(Arc::new(Packer::new(geometry, range))))
+}
+
+/// Fewer where `$PROPTEST_CASES` says so: tools that watch every access are slow.
+fn cases() -> ProptestConfig {
+    let limit = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(limit.unwrap_or(96).min(96)) }
+}
+
+fn sizes() -> impl Strategy<Value = Size> {
+    // A block of threads owns 64 x 16 pixels.
+    let across = prop_oneof![1usize..20, 30usize..36, 60usize..68, 125usize..132];
+    (across, prop_oneof![1usize..20, 30usize..36, 46usize..51]).prop_map(|(w, h)| Size::new(w, h))
+}
+
+fn seen() -> impl Strategy<Value = [Seen; 2]> {
+    prop::sample::select(SEEN.to_vec()).prop_map(|first| [first, Seen::Some])
+}
+
+fn projections() -> impl Strategy<Value = Projection> {
+    let cut = Bounds { left: 0x3000_0000, right: 0x3800_0000, top: 0x0800_0000, bottom: 0x1000_0000 };
+    prop::sample::select(vec![
+        Projection::HALF,
+        Projection::SPHERE,
+        Projection::Equirect(cut),
+        Projection::Fisheye { fov_degrees: 180 },
+        Projection::Fisheye { fov_degrees: 195 },
+    ])
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+    fn mattes_are_those_of_the_cpu(
+        size in sizes(), seen in seen(), full: bool, room in (0usize..40, 0usize..3), seed: u64,
+    ) {
+        let grey = Grey::new(if full { Range::Full } else { Range::Limited });
+        let frames = seen.map(|seen| composite(size, seen, seed ^ seen as u64));
+        check(&Renderer::Matte(Box::new(grey)), &frames, room);
+    }
+
+    #[test]
+    #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+    fn backdrops_are_those_of_the_cpu(
+        size in sizes(), seen in seen(), full: bool, picture: bool, sbs: bool,
+        room in (0usize..40, 0usize..3), seed: u64,
+    ) {
+        let range = if full { Range::Full } else { Range::Limited };
+        let packing = if sbs && size.width > 1 { Packing::SideBySide } else { Packing::Mono };
+        let renderer = backdrop(size, packing, colour(Matrix::Bt709, range), picture.then_some(seed));
+        let frames = seen.map(|seen| composite(size, seen, seed ^ seen as u64));
+        check(&renderer, &frames, room);
+    }
+
+    #[test]
+    #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+    fn packed_frames_are_those_of_the_cpu(
+        (across, down) in (33usize..150, 33usize..150), projection in projections(),
+        packing in prop::sample::select(vec![Packing::SideBySide, Packing::SideBySideSwapped, Packing::TopBottom,
+            Packing::TopBottomSwapped]),
+        fov in prop::sample::select(vec![None, Some(180u16), Some(200)]), odd in (0usize..2, 0usize..2),
+        seen in seen(), full: bool, room in (0usize..40, 0usize..3), seed: u64,
+    ) {
+        let size = Size::new(2 * across + odd.0, 2 * down + odd.1);
+        let range = if full { Range::Full } else { Range::Limited };
+        let renderer = packer(packing, &projection, size, fov, range);
+        prop_assume!(renderer.is_some());
+        let frames = seen.map(|seen| composite(size, seen, seed ^ seen as u64));
+        check(&renderer.unwrap(), &frames, room);
+    }
+}
+
+/// Longer runs near the poles, and sides that are no multiple of a block: every row of blocks has its mattes.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn larger_packed_frames_are_those_of_the_cpu() {
+    for (size, projection, packing) in [
+        (Size::new(1600, 800), Projection::HALF, Packing::SideBySide),
+        (Size::new(730, 1460), Projection::HALF, Packing::TopBottom),
+        (Size::new(2400, 600), Projection::SPHERE, Packing::SideBySide),
+        (Size::new(1001, 501), Projection::Fisheye { fov_degrees: 190 }, Packing::SideBySideSwapped),
+    ] {
+        let renderer = packer(packing, &projection, size, None, Range::Limited).unwrap();
+        let frames = SEEN.map(|seen| composite(size, seen, 11));
+        check(&renderer, &frames, (0, 0));
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn frames_that_do_not_fit_are_refused() {
+    let (size, device) = (Size::new(64, 32), device());
+    let renderer = backdrop(size, Packing::Mono, colour(Matrix::Bt709, Range::Full), None);
+    let tables = Tables::upload(device, &renderer).unwrap();
+    assert!(matches!(RenderJob::new(device, &tables, Size::new(64, 33)), Err(Error::Job(_))));
+    let (job, stream) = (RenderJob::new(device, &tables, size).unwrap(), Stream::new(device).unwrap());
+    let odd = OpaqueLayout::padded(size, true, |width| width + 1, 0);
+    let small = OpaqueLayout::new(Size::new(32, 32), true);
+    let from = DeviceComposite::new(device, size).unwrap();
+    for layout in [odd, small] {
+        let mut out = DeviceOpaque::new(device, layout).unwrap();
+        // SAFETY: refused before anything is launched.
+        assert!(unsafe { job.enqueue(&stream, &from, &mut out) }.is_err());
+    }
+}
+
+/// A person of ellipses in each eye, on a third of the picture.
+fn person(size: Size) -> Composite {
+    let mut frame = Composite::new(size);
+    frame.colour.y.data.iter_mut().enumerate().for_each(|(at, code)| *code = (at % 200) as u8 + 16);
+    for y in 0..size.height {
+        for x in 0..size.width {
+            let half = size.width / 2;
+            let (across, down) =
+                ((x % half) as f32 / half as f32 - 0.5, y as f32 / size.height as f32 - 0.55);
+            let alpha = (0.32 - across.hypot(0.7 * down)) * 20_000.0;
+            if alpha >= 1.0 {
+                frame.alpha.row_mut(y)[x] = alpha.min(255.0) as u8;
+                frame.activity.row_mut(y / 16)[x / 16] = 1;
+            }
+        }
+    }
+    frame
+}
+
+/// Milliseconds of a frame of 7680x3840, against a device's copy of as many bytes as the kernels read and write at
+/// least; prints them.
+#[test]
+#[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
+fn what_rendering_costs_at_8k() {
+    let (size, device) = (Size::new(7680, 3840), device());
+    let stream = Stream::new(device).unwrap();
+    let frame = person(size);
+    let seen = frame.activity.data.iter().filter(|&&seen| seen != 0).count();
+    let share = seen as f64 / frame.activity.data.len() as f64;
+    println!("{:.1} % of the blocks are visible", 100.0 * share);
+    let time = |run: &mut dyn FnMut()| {
+        let (start, end) = (Event::timing(device).unwrap(), Event::timing(device).unwrap());
+        (0..5).for_each(|_| run());
+        start.record(&stream).unwrap();
+        (0..50).for_each(|_| run());
+        end.record(&stream).unwrap();
+        end.synchronize().unwrap();
+        f64::from(end.ms_since(&start).unwrap()) / 50.0
+    };
+    let limited = colour(Matrix::Bt709, Range::Limited);
+    let sbs = Packing::SideBySide;
+    let mut from = DeviceComposite::new(device, size).unwrap();
+    let area = size.area() as f64;
+    for (name, renderer, read_bytes, table_bytes) in [
+        ("matte", Renderer::Matte(Box::new(Grey::new(Range::Limited))), 1.0, 0.0),
+        ("green", backdrop(size, sbs, limited, None), 2.5, 0.0),
+        ("picture", backdrop(size, sbs, limited, Some(1)), 2.5, 1.5),
+        ("packed", packer(sbs, &Projection::HALF, size, None, Range::Limited).unwrap(), 2.5, 8.0 * share),
+    ] {
+        let tables = Tables::upload(device, &renderer).unwrap();
+        let job = RenderJob::new(device, &tables, size).unwrap();
+        let mut out = DeviceOpaque::new(device, job.layout()).unwrap();
+        for (what, share) in [("third", share), ("nobody", 0.0)] {
+            from.upload(&stream, &if share > 0.0 { frame.clone() } else { Composite::new(size) }).unwrap();
+            // SAFETY: everything lives to the end of the timing, which waits.
+            let ms = time(&mut || unsafe { job.enqueue(&stream, &from, &mut out) }.unwrap());
+            let table = if share > 0.0 || name == "picture" { table_bytes } else { 0.0 };
+            let bytes = area * (share * read_bytes + table) + job.layout().moving_bytes() as f64;
+            let half = (bytes / 2.0) as usize;
+            let source = crate::gpu::DeviceBuffer::zeroed(device, half).unwrap();
+            let mut copy = crate::gpu::DeviceBuffer::zeroed(device, half).unwrap();
+            let copied = time(&mut || copy.copy_from(&stream, &source, half).unwrap());
+            println!(
+                "render {name}, {what}: {ms:.4} ms, {:.0} MB; a copy of as many {copied:.4} ms, {:.2} of the time",
+                bytes / 1e6,
+                copied / ms
+            );
+        }
+    }
+    println!("{}", device.ledger().peak().sentence());
+}
+
+/// Both eyes' places come from one table, whatever eye they are for.
+#[test]
+fn the_blocks_of_the_source_have_room_in_16_bits() {
+    let size = Size::new(300, 150);
+    let Some(Renderer::Packed(packer)) =
+        packer(Packing::SideBySide, &Projection::HALF, size, None, Range::Full)
+    else {
+        panic!("a geometry that can be packed")
+    };
+    let blocks = packer.source_blocks();
+    assert_eq!(blocks.len(), 19 * 10);
+    assert_eq!(packer.places().len(), 150 * 150);
+    let eyes =
+        [Rect { x: 0, y: 0, size: Size::new(150, 150) }, Rect { x: 150, y: 0, size: Size::new(150, 150) }];
+    assert_eq!(packer.geometry().eyes, eyes);
+    for (at, [left, right, top, bottom]) in blocks.into_iter().enumerate() {
+        // Blocks at the corners of the frame show nothing of the source.
+        let is_corner = [0, 18, 19 * 9, 19 * 10 - 1].contains(&at);
+        assert_eq!(left > right && top > bottom, is_corner, "{at}");
+        assert!(right < 19 && bottom < 10);
+    }
+}
