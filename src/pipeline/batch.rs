@@ -7,7 +7,7 @@ use super::engines;
 use super::error::{Error, chain};
 use super::machine::machine;
 use super::matting::{Models, shown, stage};
-use super::outputs::Looks;
+use super::outputs::{Look, Looks};
 use super::plan::lanes::{Lanes, Need, Streams};
 use super::plan::{FilePlan, MattePlan, OutputPlan};
 use super::progress::{Event, Observer};
@@ -206,11 +206,13 @@ impl SetUp {
     pub(super) fn need(&self, plan: &FilePlan) -> Need {
         let (found, on_gpu) = (&self.devices[0], self.on_gpu(plan));
         let software = !on_gpu || found.decode_path(&plan.video).0.is_none();
-        let pixels = |output: &OutputPlan| output.size.area();
-        let (pairs, others): (Vec<_>, Vec<_>) =
-            plan.outputs.iter().partition(|output| output.target.kind.is_alpha());
-        let others = others.into_iter().map(pixels).sum();
-        let streams = Streams { pair: !pairs.is_empty(), others };
+        let is_still = |output: &OutputPlan| matches!(output.look, Look::Png);
+        let is_opaque = |output: &&OutputPlan| !output.target.kind.is_alpha() && !is_still(output);
+        let streams = Streams {
+            pair: plan.has_alpha(),
+            stills: plan.outputs.iter().any(is_still),
+            opaque: plan.outputs.iter().filter(is_opaque).map(|output| output.size.area()).sum(),
+        };
         let need = Need::new(plan.video.size, on_gpu, software, plan.coding, streams);
         if on_gpu && plan.video.is_mapped_to_sdr() { need.with_mapping(plan.video.size) } else { need }
     }

@@ -215,7 +215,12 @@ fn composites_agree_with_those_of_the_cpu_lane() {
     assert!(compared > clips.len() / 2);
 }
 
-fn synthetic(device: &Arc<Device>, variant: Variant, size: Size, side: usize) -> (Arc<Model>, GpuMatte) {
+pub(super) fn synthetic(
+    device: &Arc<Device>,
+    variant: Variant,
+    size: Size,
+    side: usize,
+) -> (Arc<Model>, GpuMatte) {
     let weights = Weights::synthetic(variant, Refiner::Deep);
     let eyes = crate::layout::Packing::SideBySide.eyes(size);
     let stage = StageSize { height: side, width: side };

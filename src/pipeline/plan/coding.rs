@@ -18,8 +18,8 @@ pub enum Coding {
 impl Coding {
     /// The encoder for a file that is matted on a GPU or not. `auto` takes our own where speed is asked for: eight
     /// times as many 8K frames a second on one H100 with 16 cores, for a picture that is 0.3 to 1.8 dB behind at the
-    /// same size (docs/native-encoder.md). It makes colour with alpha only; for anything else frames come home, and then
-    /// libvpx encodes all outputs.
+    /// same size (docs/native-encoder.md). It makes colour with alpha only; where anything else is wanted libvpx encodes all
+    /// outputs.
     ///
     /// # Errors
     /// [`Error::Usage`] when our own was asked for, and the file is not matted on a GPU or other outputs than
@@ -45,10 +45,11 @@ impl Coding {
     }
 
     /// For people.
-    pub fn sentence(self, only_alpha: bool) -> &'static str {
+    pub fn sentence(self, only_alpha: bool, on_gpu: bool) -> &'static str {
         match self {
             Self::Libvpx if only_alpha => "encoded by libvpx on the CPU",
-            Self::Libvpx => "rendered and encoded by libvpx on the CPU, as all but plain alpha is",
+            Self::Libvpx if on_gpu => "opaque outputs rendered on the GPU; encoded by libvpx on the CPU",
+            Self::Libvpx => "rendered on the CPU, and encoded there by libvpx",
             Self::Native => "encoded natively: pixels on the GPU, bits on the CPU",
         }
     }

@@ -12,6 +12,10 @@ use crate::frame::Size;
 const PAIR_BYTES_PER_PIXEL: f64 = 42.0;
 /// The same of an encoder of one opaque stream with what is rendered for it: half a pair, its planes and a matte.
 const STREAM_BYTES_PER_PIXEL: f64 = PAIR_BYTES_PER_PIXEL / 2.0 + 2.5;
+/// The same where a GPU renders for it: half a pair, and eight frames of 1.5 bytes a pixel on their way.
+const RENDERED_BYTES_PER_PIXEL: f64 = PAIR_BYTES_PER_PIXEL / 2.0 + 8.0 * 1.5;
+/// And device memory: its planes twice, mattes, and the table of packed alpha, which lanes share.
+const RENDERED_DEVICE_BYTES_PER_PIXEL: f64 = 2.0 * 1.5 + 1.0 + 4.0;
 /// Composites in the ring and pictures in the decoder: eight of 2.5 bytes a pixel, and 16 pictures of 3 bytes
 /// where decoding is done in software.
 const FRAMES_BYTES_PER_PIXEL: f64 = 8.0 * 2.5;
@@ -57,13 +61,15 @@ pub struct Machine {
 pub struct Streams {
     /// Whether colour with alpha is.
     pub pair: bool,
-    /// Pixels of a frame of all other outputs together.
-    pub others: usize,
+    /// Whether PNG files are.
+    pub stills: bool,
+    /// Pixels of a frame of all opaque outputs together.
+    pub opaque: usize,
 }
 
 impl Streams {
     /// Colour with alpha alone.
-    pub const PAIR: Self = Self { pair: true, others: 0 };
+    pub const PAIR: Self = Self { pair: true, stills: false, opaque: 0 };
 }
 
 /// What one lane needs.
@@ -86,11 +92,16 @@ impl Need {
         let decoder = if software_decoder { SOFTWARE_DECODER_BYTES_PER_PIXEL } else { 0.0 };
         let native = coding == Coding::Native;
         let pair = if streams.pair { PAIR_BYTES_PER_PIXEL } else { 0.0 };
-        let host = if native { NATIVE_BYTES_PER_PIXEL } else { pair + FRAMES_BYTES_PER_PIXEL };
-        let host = pixels * (host + decoder) + streams.others as f64 * STREAM_BYTES_PER_PIXEL;
+        // On a GPU composites stay where they are unless an output is made of them.
+        let ring = if !on_gpu || streams.pair || streams.stills { FRAMES_BYTES_PER_PIXEL } else { 0.0 };
+        let opaque = streams.opaque as f64;
+        let stream = if on_gpu { RENDERED_BYTES_PER_PIXEL } else { STREAM_BYTES_PER_PIXEL };
+        let host = if native { NATIVE_BYTES_PER_PIXEL } else { pair + ring };
+        let host = pixels * (host + decoder) + opaque * stream;
         let threads = if streams.pair { PAIR_THREADS } else { STREAM_THREADS };
         let coded = if native { NATIVE_DEVICE_BYTES_PER_PIXEL } else { 0.0 };
-        let device = if on_gpu { pixels * (DEVICE_BYTES_PER_PIXEL + coded) + DEVICE_BYTES } else { 0.0 };
+        let device = pixels * (DEVICE_BYTES_PER_PIXEL + coded) + opaque * RENDERED_DEVICE_BYTES_PER_PIXEL;
+        let device = if on_gpu { device + DEVICE_BYTES } else { 0.0 };
         let decoder_threads = if software_decoder { SOFTWARE_DECODER_THREADS } else { 0.0 };
         Self {
             host_bytes: (host + HOST_BYTES) as u64,
@@ -242,13 +253,19 @@ mod tests {
 
     #[test]
     fn one_stream_needs_less_than_two_and_both_more() {
-        let need = |pair, others| {
-            let streams = Streams { pair, others };
-            Need::new(EIGHT_K, false, true, Coding::Libvpx, streams)
+        let need_on = |on_gpu, pair, opaque| {
+            let streams = Streams { pair, stills: false, opaque };
+            Need::new(EIGHT_K, on_gpu, true, Coding::Libvpx, streams)
         };
+        let need = |pair, opaque| need_on(false, pair, opaque);
         let (one, two, both) = (need(false, EIGHT_K.area()), need(true, 0), need(true, EIGHT_K.area()));
         assert!(one.host_bytes < two.host_bytes && two.host_bytes < both.host_bytes);
         assert!(one.threads < two.threads);
+        let [one, two, both] =
+            [(false, EIGHT_K.area()), (true, 0), (true, EIGHT_K.area())].map(|(p, o)| need_on(true, p, o));
+        assert!(one.host_bytes < two.host_bytes && two.host_bytes < both.host_bytes, "composites stay");
+        assert!(two.device_bytes < one.device_bytes && one.device_bytes == both.device_bytes);
+        let one = need(false, EIGHT_K.area());
         let lanes = Lanes::new(&machine(16, 128, &[]), one, 100, None);
         assert_eq!((lanes.count(), lanes.threads_for(100, 1), lanes.threads_for(4, 1)), (16, 1, 4));
     }

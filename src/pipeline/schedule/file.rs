@@ -6,7 +6,7 @@ use crate::lane;
 use crate::pipeline::device::Found;
 use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
-use crate::pipeline::plan::{FilePlan, OutputPlan};
+use crate::pipeline::plan::{FilePlan, MattePlan, OutputPlan};
 use crate::pipeline::progress::{Event, Observer};
 use crate::pipeline::report::{FileReport, OutputReport, QueueReport, SourceReport, StageReport};
 use crate::pipeline::settings::Settings;
@@ -165,12 +165,13 @@ impl FileWork {
             return;
         }
         let source = self.source_report(found);
+        let on_gpu = matches!((found, &self.plan.matte), (Found::Gpu(_), MattePlan::Network { .. }));
         let plan = [
             format!("{}, {} {} {} bit", source.container, source.codec, source.size, source.depth),
             format!("decoded by {} {}", source.decoder, source.decoder_reason),
             source.layout.sentences().join(", "),
             self.plan.matte_report.sentence(),
-            self.plan.coding.sentence(self.plan.only_alpha()).to_owned(),
+            self.plan.coding.sentence(self.plan.only_alpha(), on_gpu).to_owned(),
             self.segments_sentence(),
         ];
         let outputs = (!self.plan.only_alpha()).then(|| self.plan.outputs.iter().map(OutputPlan::describe));
