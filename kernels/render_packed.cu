@@ -4,11 +4,13 @@
 // source   composed planes, 8-bit: Y, U, V, alpha, and a byte per 16 x 16 block that is 0 where nothing is visible
 // places   [side, side], where a pixel of an eye comes from: 256ths of a pixel, with the run in the top 8 bits
 // sources  per block of the output the blocks that it comes from: first and last column, first and last row
+// holders  the blocks of the output that hold mattes: column and row
 // out      Y, U, V [side, 2 side], a byte per block; the mattes of both eyes at full size [side, 2 side]
 //
-// vrp_render_packed_u8: a thread owns a cell of 2x2 pixels, a block of 64 threads a 16 x 16 block. Where nothing of the
-// source is visible constants are written. vrp_render_corners_u8, after it: a thread owns a pixel of the rows that
-// hold mattes. Bytes per visible pixel: 8 of the table, about 12 read through the caches, 2.5 written.
+// Three kernels, in this order. plan: a thread owns a block and says whether anything of its source is visible. packed:
+// a thread owns a cell of 2x2 pixels, a warp 32 of a row, a block of threads 64 x 16 pixels; where nothing is visible
+// constants are written. corners: a thread owns a pixel of a block that holds mattes. Bytes per visible pixel: 8 of the
+// table, about 12 read through the caches, 2.5 written.
 // Tolerance: none.
 #include "picture.cuh"
 
@@ -24,16 +26,18 @@ struct PackedArgs {
     unsigned char *out_y, *out_u, *out_v, *drawn, *matte;
     const Place* places;
     const ushort4* sources;
+    unsigned char* seen;
+    const ushort2* holders;
     int y_pitch, chroma_pitch, alpha_pitch, activity_pitch;
-    int out_pitch, out_chroma_pitch, drawn_pitch, matte_pitch;
+    int out_pitch, out_chroma_pitch, drawn_pitch, matte_pitch, seen_pitch;
     int eye_x[2], eye_y[2];
     int eye_w, eye_h, side, black, span;
-    // Rows of mattes from the middle of a shrunken one; the last row of blocks of the upper ones, the first of the lower.
-    int reach, upper_rows, lower_row;
+    int reach;  // rows of mattes from the middle of a shrunken one
+    int reserved;
 };
-static_assert(sizeof(PackedArgs) == 176, "mirrored in src/render/device/packed.rs");
+static_assert(sizeof(PackedArgs) == 192, "mirrored in src/render/device/packed.rs");
 
-constexpr int ONE = 256, BLOCK = 16, CELLS = BLOCK / 2;
+constexpr int ONE = 256, BLOCK = 16, CELLS = BLOCK / 2, PLAN_THREADS = 256;
 
 // The part of a plane that belongs to an eye, as remap::Source.
 struct Part {
@@ -59,8 +63,10 @@ __device__ __forceinline__ Part half(const unsigned char* plane, int pitch, cons
 __device__ __forceinline__ unsigned sample(const Part& s, int column, int row) {
     const int x = column >> 8, y = row >> 8;
     const unsigned f = column & (ONE - 1), g = row & (ONE - 1);
-    const unsigned upper = (ONE - f) * s.at(x, y) + f * s.at(x + 1, y);
-    const unsigned lower = (ONE - f) * s.at(x, y + 1) + f * s.at(x + 1, y + 1);
+    const int left = min(max(x, s.left), s.right), right = min(max(x + 1, s.left), s.right);
+    const unsigned char *const above = s.line(y), *const below = s.line(y + 1);
+    const unsigned upper = (ONE - f) * above[left] + f * above[right];
+    const unsigned lower = (ONE - f) * below[left] + f * below[right];
     return ((ONE - g) * upper + g * lower + ONE * ONE / 2) / (ONE * ONE);
 }
 
@@ -100,18 +106,23 @@ __device__ unsigned weighted(const Part& s, A alpha, int column, int row, int ru
 __device__ __forceinline__ int run_of(Place place) { return place.column_and_run >> 24; }
 __device__ __forceinline__ int column_of(Place place) { return place.column_and_run & 0xffffff; }
 
-__device__ __forceinline__ void packed(const PackedArgs& p) {
-    const int side = p.side, cx = blockIdx.x * CELLS + threadIdx.x % CELLS, cy = blockIdx.y * CELLS + threadIdx.x / CELLS;
-    const int blocks = (2 * side + BLOCK - 1) / BLOCK;
+__device__ __forceinline__ void plan(const PackedArgs& p) {
+    const int across = (2 * p.side + BLOCK - 1) / BLOCK, down = (p.side + BLOCK - 1) / BLOCK;
+    const int block = blockIdx.x * PLAN_THREADS + threadIdx.x, x = block % across, y = block / across;
     dependency_wait();
-    const ushort4 from = p.sources[(size_t)blockIdx.y * blocks + blockIdx.x];
-    const int wide = (int)from.y - from.x + 1, high = (int)from.w - from.z + 1;
+    if (y >= down) return;
+    const ushort4 from = p.sources[block];
     bool seen = false;
-    for (int at = threadIdx.x; wide > 0 && at < wide * high; at += CELLS * CELLS)
-        seen |= p.activity[(size_t)(from.z + at / wide) * p.activity_pitch + from.x + at % wide] != 0;
-    seen = __syncthreads_or(seen);
-    if (threadIdx.x == 0) p.drawn[(size_t)blockIdx.y * p.drawn_pitch + blockIdx.x] = seen;
+    for (int row = from.z; row <= from.w; ++row)
+        for (int column = from.x; column <= from.y; ++column) seen |= p.activity[(size_t)row * p.activity_pitch + column] != 0;
+    p.seen[(size_t)y * p.seen_pitch + x] = p.drawn[(size_t)y * p.drawn_pitch + x] = seen;
+}
+
+__device__ __forceinline__ void packed(const PackedArgs& p) {
+    const int side = p.side, cx = blockIdx.x * 32 + (threadIdx.x & 31), cy = blockIdx.y * CELLS + (threadIdx.x >> 5);
+    dependency_wait();
     if (cx >= side || cy >= side / 2) return;
+    const bool seen = p.seen[(size_t)(cy / CELLS) * p.seen_pitch + cx / CELLS] != 0;
 
     const int eye = 2 * cx >= side, left = 2 * cx - eye * side;
     const int origin_x = ONE * p.eye_x[eye], origin_y = ONE * p.eye_y[eye];
@@ -122,6 +133,7 @@ __device__ __forceinline__ void packed(const PackedArgs& p) {
         // Both at once: sides are even.
         uint4 two = make_uint4(0, 0, 0, 0);
         if (seen) two = *reinterpret_cast<const uint4*>(p.places + (size_t)y * side + left);
+        unsigned char codes[2], mattes[2];
         for (int i = 0; i < 2; ++i) {
             unsigned code = p.black, matte = 0;
             const Place place = i == 0 ? Place{two.x, two.y} : Place{two.z, two.w};
@@ -132,9 +144,11 @@ __device__ __forceinline__ void packed(const PackedArgs& p) {
                 code = weighted(luma, [&](int x, int y) { return alpha.at(x, y); }, at_x, at_y, run);
                 ++count, column += column_of(place), row += place.row, runs += run;
             }
-            p.out_y[(size_t)y * p.out_pitch + 2 * cx + i] = (unsigned char)code;
-            p.matte[(size_t)y * p.matte_pitch + 2 * cx + i] = (unsigned char)matte;
+            codes[i] = (unsigned char)code, mattes[i] = (unsigned char)matte;
         }
+        const uchar2 code = make_uchar2(codes[0], codes[1]), matte = make_uchar2(mattes[0], mattes[1]);
+        *reinterpret_cast<uchar2*>(p.out_y + (size_t)y * p.out_pitch + 2 * cx) = code;
+        *reinterpret_cast<uchar2*>(p.matte + (size_t)y * p.matte_pitch + 2 * cx) = matte;
     }
     unsigned chroma[2] = {128, 128};
     if (count > 0) {
@@ -153,13 +167,23 @@ __device__ __forceinline__ void packed(const PackedArgs& p) {
 
 __device__ __forceinline__ bool within(int at, int reach) { return -reach <= at && at < reach; }
 
+// Whether anything is visible in the blocks of the pixels from (x, y) of an eye's matte to two further on.
+__device__ __forceinline__ bool any_seen(const PackedArgs& p, int eye, int x, int y) {
+    const int last = p.side - 1, from = eye * p.side;
+    const int left = (from + min(max(x, 0), last)) / BLOCK, right = (from + min(max(x + 2, 0), last)) / BLOCK;
+    const unsigned char* const upper = p.seen + (size_t)(min(max(y, 0), last) / BLOCK) * p.seen_pitch;
+    const unsigned char* const lower = p.seen + (size_t)(min(max(y + 2, 0), last) / BLOCK) * p.seen_pitch;
+    return (upper[left] | upper[right] | lower[left] | lower[right]) != 0;
+}
+
 __device__ __forceinline__ void corners(const PackedArgs& p) {
-    const int side = p.side, row = (int)blockIdx.y < p.upper_rows ? blockIdx.y : p.lower_row + blockIdx.y - p.upper_rows;
-    const int x = blockIdx.x * BLOCK + threadIdx.x % BLOCK, y = row * BLOCK + threadIdx.x / BLOCK;
+    const int side = p.side;
+    const ushort2 block = p.holders[blockIdx.x];
+    const int x = block.x * BLOCK + threadIdx.x % BLOCK, y = block.y * BLOCK + threadIdx.x / BLOCK;
     dependency_wait();
     bool any = false;
     if (x < 2 * side && y < side) {
-        const long long a = 2 * (x % side) + 1 - side, b = 2 * y + 1 - side;
+        const long long a = 2 * (x < side ? x : x - side) + 1 - side, b = 2 * y + 1 - side;
         const int j = y < side / 2 ? y : y - side, right = x < side ? x : x - 2 * side, left = x - side;
         const bool in_left = within(left, p.reach), in_right = within(right, p.reach);
         if (a * a + b * b > (long long)side * side && within(j, p.reach) && (in_left || in_right)) {
@@ -167,7 +191,7 @@ __device__ __forceinline__ void corners(const PackedArgs& p) {
             // Half pixels of the matte: five of them, over three pixels.
             const int start_x = side + 5 * i, start_y = side + 5 * j;
             unsigned sum = 0;
-            for (int dy = 0; dy < 3; ++dy) {
+            if (any_seen(p, eye, start_x >> 1, start_y >> 1)) for (int dy = 0; dy < 3; ++dy) {
                 const int my = (start_y >> 1) + dy;
                 if (my < 0 || my >= side) continue;
                 const unsigned down = dy == 1 || (dy == 0) == !(start_y & 1) ? 2 : 1;
@@ -184,12 +208,14 @@ __device__ __forceinline__ void corners(const PackedArgs& p) {
         }
     }
     any = __syncthreads_or(any);
-    if (threadIdx.x == 0 && any) p.drawn[(size_t)row * p.drawn_pitch + blockIdx.x] = 1;
+    if (threadIdx.x == 0 && any) p.drawn[(size_t)block.y * p.drawn_pitch + block.x] = 1;
 }
 
 }  // namespace vrp::render
 
-// Block: a 16 x 16 block, a thread to a cell. Grid: blocks across and down.
-extern "C" __global__ void __launch_bounds__(64) vrp_render_packed_u8(vrp::render::PackedArgs p) { vrp::render::packed(p); }
-// Block: 16 x 16 pixels. Grid: blocks across; rows of blocks that hold mattes.
+// Block: 256 blocks of the output. Grid: all of them.
+extern "C" __global__ void __launch_bounds__(256) vrp_render_plan_u8(vrp::render::PackedArgs p) { vrp::render::plan(p); }
+// Block: 32 x 8 cells. Grid: cells across and down.
+extern "C" __global__ void __launch_bounds__(256) vrp_render_packed_u8(vrp::render::PackedArgs p) { vrp::render::packed(p); }
+// Block: 16 x 16 pixels. Grid: blocks that hold mattes.
 extern "C" __global__ void __launch_bounds__(256) vrp_render_corners_u8(vrp::render::PackedArgs p) { vrp::render::corners(p); }

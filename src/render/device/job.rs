@@ -29,7 +29,7 @@ impl Source {
     }
 }
 
-/// Renders frames of one size for one output. Its mattes at full size are used by one stream.
+/// Renders frames of one size for one output. What it writes on the way is used by one stream.
 pub struct RenderJob {
     work: Work,
     frame: Size,
@@ -40,7 +40,7 @@ pub struct RenderJob {
 enum Work {
     Matte(Kernel, Box<Grey>),
     Backdrop(Kernel, Arc<BackdropTables>),
-    Packed([Kernel; 2], Arc<PackedTables>, DeviceBuffer),
+    Packed([Kernel; 3], Arc<PackedTables>, [DeviceBuffer; 2]),
 }
 
 impl RenderJob {
@@ -55,11 +55,13 @@ impl RenderJob {
             On::Matte(grey) => Work::Matte(kernel("vrp_render_grey_u8")?, grey.clone()),
             On::Backdrop(tables) => Work::Backdrop(kernel("vrp_render_backdrop_u8")?, Arc::clone(tables)),
             On::Packed(tables) => {
-                let packer = &tables.packer;
-                let bytes = packed::mattes_pitch(packer) * packer.geometry().side;
-                let mattes = DeviceBuffer::zeroed(device, bytes)?.held_for(Part::Planes);
-                let kernels = [kernel("vrp_render_packed_u8")?, kernel("vrp_render_corners_u8")?];
-                Work::Packed(kernels, Arc::clone(tables), mattes)
+                let [mattes, seen] = packed::scratch_bytes(&tables.packer);
+                let scratch =
+                    |bytes| Ok::<_, Error>(DeviceBuffer::zeroed(device, bytes)?.held_for(Part::Planes));
+                let names = ["vrp_render_plan_u8", "vrp_render_packed_u8", "vrp_render_corners_u8"];
+                let [plan, picture, corners] = names.map(kernel);
+                let kernels = [plan?, picture?, corners?];
+                Work::Packed(kernels, Arc::clone(tables), [scratch(mattes)?, scratch(seen)?])
             }
         };
         let size = tables.renderer().size(frame);
@@ -106,15 +108,20 @@ impl RenderJob {
                 // SAFETY: as above; the backdrop is ours, and of the frame's size (`new`).
                 unsafe { kernel.launch(stream, backdrop::grid(self.frame), backdrop::THREADS, &args) }?;
             }
-            Work::Packed(kernels, tables, mattes) => {
-                let PackedTables { packer, places, sources } = &**tables;
-                let (places, sources, mattes) = (places.address(), sources.address(), mattes.address());
-                let args = packed::args(packer, &from, &Addresses { places, sources, mattes }, out);
-                let launches = packed::grids(packer).into_iter().zip(packed::THREADS);
-                for (kernel, (grid, threads)) in kernels.iter().zip(launches) {
-                    // SAFETY: as above; tables and mattes are ours, made from the packer whose geometry the
+            Work::Packed(kernels, tables, [mattes, seen]) => {
+                let PackedTables { packer, places, sources, holders: (holders, count) } = &**tables;
+                let addresses = Addresses {
+                    places: places.address(),
+                    sources: sources.address(),
+                    holders: holders.address(),
+                    mattes: mattes.address(),
+                    seen: seen.address(),
+                };
+                let args = packed::args(packer, &from, &addresses, out);
+                for (kernel, grid) in kernels.iter().zip(packed::grids(packer, *count)) {
+                    // SAFETY: as above; tables and scratch are ours, made from the packer whose geometry the
                     // arguments are of.
-                    unsafe { kernel.launch(stream, grid, threads, &args) }?;
+                    unsafe { kernel.launch(stream, grid, packed::THREADS, &args) }?;
                 }
             }
         }

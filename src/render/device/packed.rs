@@ -3,7 +3,7 @@
 
 use super::job::Source;
 use super::opaque::OpaqueLayout;
-use crate::render::opaque::{BLOCK, blocks};
+use crate::render::opaque::blocks;
 use crate::render::packed::Packer;
 
 /// `vrp::render::PackedArgs`.
@@ -16,10 +16,12 @@ pub(super) struct Args {
     mattes: u64,
     places: u64,
     sources: u64,
+    seen: u64,
+    holders: u64,
     /// Of Y, chroma, alpha, activity.
     from_pitches: [i32; 4],
-    /// Of luma, chroma, the blocks and the mattes.
-    out_pitches: [i32; 4],
+    /// Of luma, chroma, the blocks, the mattes and what is seen.
+    out_pitches: [i32; 5],
     eye_x: [i32; 2],
     eye_y: [i32; 2],
     eye_size: [i32; 2],
@@ -27,40 +29,44 @@ pub(super) struct Args {
     black: i32,
     span: i32,
     reach: i32,
-    upper_rows: i32,
-    lower_row: i32,
+    reserved: i32,
 }
-const _: () = assert!(size_of::<Args>() == 176);
+const _: () = assert!(size_of::<Args>() == 192);
 
-/// Threads of a block of the picture's kernel and of the mattes'.
-pub(super) const THREADS: [u32; 2] = [(BLOCK * BLOCK / 4) as u32, (BLOCK * BLOCK) as u32];
+/// Threads of a block of each kernel.
+pub(super) const THREADS: u32 = 256;
+
+/// Cells that a block of the picture's kernel owns: as there.
+const OWN_CELLS: [usize; 2] = [32, 8];
 
 /// Bytes between rows of the mattes at full size.
-pub(super) fn mattes_pitch(packer: &Packer) -> usize {
+fn mattes_pitch(packer: &Packer) -> usize {
     (2 * packer.geometry().side).next_multiple_of(64)
 }
 
-/// Rows of blocks that hold mattes: those from the top, and the first of those to the bottom.
-fn rows_of_mattes(packer: &Packer) -> [usize; 2] {
-    let (side, reach) = (packer.geometry().side, packer.reach());
-    [reach.div_ceil(BLOCK), (side - reach) / BLOCK]
+/// What is written on the way to a packed frame: mattes of both eyes at full size, a byte for each block.
+pub(super) fn scratch_bytes(packer: &Packer) -> [usize; 2] {
+    [mattes_pitch(packer) * packer.geometry().side, blocks(packer.geometry().frame_out()).area()]
 }
 
-/// Blocks of both launches.
-pub(super) fn grids(packer: &Packer) -> [[u32; 3]; 2] {
-    let all = blocks(packer.geometry().frame_out());
-    let [upper, lower] = rows_of_mattes(packer);
-    [all.height, upper + all.height - lower].map(|rows| [all.width as u32, rows as u32, 1])
+/// Blocks of the three launches, the last of which has `holders`.
+pub(super) fn grids(packer: &Packer, holders: usize) -> [[u32; 3]; 3] {
+    let frame = packer.geometry().frame_out();
+    let (cells, plan) = (frame.chroma(), blocks(frame).area().div_ceil(THREADS as usize));
+    let picture = [cells.width.div_ceil(OWN_CELLS[0]), cells.height.div_ceil(OWN_CELLS[1]), 1];
+    [[plan, 1, 1], picture, [holders, 1, 1]].map(|grid| grid.map(|blocks| blocks as u32))
 }
 
 /// What lies where on the device.
 pub(super) struct Addresses {
     pub(super) places: u64,
     pub(super) sources: u64,
+    pub(super) holders: u64,
     pub(super) mattes: u64,
+    pub(super) seen: u64,
 }
 
-/// The arguments of both launches.
+/// The arguments of all launches.
 pub(super) fn args(
     packer: &Packer,
     from: &Source,
@@ -70,7 +76,6 @@ pub(super) fn args(
     let ([y, u, v], drawn) = (layout.colour(), layout.drawn());
     let geometry = packer.geometry();
     let [clear, opaque] = packer.grey().ends().map(i32::from);
-    let [upper_rows, lower_row] = rows_of_mattes(packer).map(|row| row as i32);
     let (eyes, size) = (geometry.eyes, geometry.eyes[0].size);
     let [pitch_y, pitch_chroma, pitch_drawn] = [y, u, drawn].map(|plane| plane.pitch as i32);
     Args {
@@ -80,8 +85,16 @@ pub(super) fn args(
         mattes: tables.mattes,
         places: tables.places,
         sources: tables.sources,
+        seen: tables.seen,
+        holders: tables.holders,
         from_pitches: from.pitches(),
-        out_pitches: [pitch_y, pitch_chroma, pitch_drawn, mattes_pitch(packer) as i32],
+        out_pitches: [
+            pitch_y,
+            pitch_chroma,
+            pitch_drawn,
+            mattes_pitch(packer) as i32,
+            drawn.size.width as i32,
+        ],
         eye_x: eyes.map(|eye| eye.x as i32),
         eye_y: eyes.map(|eye| eye.y as i32),
         eye_size: [size.width as i32, size.height as i32],
@@ -89,7 +102,6 @@ pub(super) fn args(
         black: clear,
         span: opaque - clear,
         reach: packer.reach() as i32,
-        upper_rows,
-        lower_row,
+        reserved: 0,
     }
 }

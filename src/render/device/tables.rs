@@ -34,11 +34,13 @@ pub(super) struct BackdropTables {
     pub(super) layouts: [PlaneLayout; 3],
 }
 
-/// Places of pixels, and for each block the blocks of the source that it comes from.
+/// Places of pixels, for each block the blocks of the source that it comes from, and blocks that hold mattes.
 pub(super) struct PackedTables {
     pub(super) packer: Arc<Packer>,
     pub(super) places: DeviceBuffer,
     pub(super) sources: DeviceBuffer,
+    /// Blocks that hold mattes, and how many.
+    pub(super) holders: (DeviceBuffer, usize),
 }
 
 impl Tables {
@@ -58,7 +60,10 @@ impl Tables {
                 let places = DeviceBuffer::from_slice(device, packer.places())?.held_for(Part::Looks);
                 let sources: Vec<u16> = packer.source_blocks().into_iter().flatten().collect();
                 let sources = DeviceBuffer::from_slice(device, &sources)?.held_for(Part::Looks);
-                On::Packed(Arc::new(PackedTables { packer: Arc::clone(packer), places, sources }))
+                let holders: Vec<u16> = packer.matte_blocks().into_iter().flatten().collect();
+                let count = holders.len() / 2;
+                let holders = (DeviceBuffer::from_slice(device, &holders)?.held_for(Part::Looks), count);
+                On::Packed(Arc::new(PackedTables { packer: Arc::clone(packer), places, sources, holders }))
             }
         };
         Ok(Self { of: renderer.clone(), on })

@@ -106,6 +106,13 @@ impl Packer {
         self.sources.iter().map(blocks).collect()
     }
 
+    /// Column and row of each block of a packed frame that a part of a shrunken matte may lie in.
+    pub(in crate::render) fn matte_blocks(&self) -> Vec<[u16; 2]> {
+        let columns = blocks(self.geometry.frame_out()).width;
+        let holding = self.has_matte.iter().enumerate().filter(|(_, holds)| **holds);
+        holding.map(|(at, _)| [at % columns, at / columns].map(|block| block as u16)).collect()
+    }
+
     /// The codes of its mattes.
     pub(in crate::render) fn grey(&self) -> &Grey {
         &self.grey
