@@ -51,7 +51,8 @@ struct Part {
 };
 
 __device__ __forceinline__ Part full(const unsigned char* plane, int pitch, const PackedArgs& p, int eye) {
-    return {plane, pitch, p.eye_x[eye], p.eye_x[eye] + p.eye_w - 1, p.eye_y[eye], p.eye_y[eye] + p.eye_h - 1};
+    const int x = eye ? p.eye_x[1] : p.eye_x[0], y = eye ? p.eye_y[1] : p.eye_y[0];
+    return {plane, pitch, x, x + p.eye_w - 1, y, y + p.eye_h - 1};
 }
 
 __device__ __forceinline__ Part half(const unsigned char* plane, int pitch, const PackedArgs& p, int eye) {
@@ -59,15 +60,24 @@ __device__ __forceinline__ Part half(const unsigned char* plane, int pitch, cons
     return {plane, pitch, f.left / 2, f.right / 2, f.top / 2, f.bottom / 2};
 }
 
+// Four samples around a place, and 256ths of the right and the lower ones; of all planes of one part.
+struct Spot {
+    int left, right, above, below;
+    unsigned f, g;
+};
+
 // Places may be negative by less than a cell; shifts of negative numbers round down, as div_euclid does.
-__device__ __forceinline__ unsigned sample(const Part& s, int column, int row) {
+__device__ __forceinline__ Spot spot(const Part& s, int column, int row) {
     const int x = column >> 8, y = row >> 8;
-    const unsigned f = column & (ONE - 1), g = row & (ONE - 1);
-    const int left = min(max(x, s.left), s.right), right = min(max(x + 1, s.left), s.right);
-    const unsigned char *const above = s.line(y), *const below = s.line(y + 1);
-    const unsigned upper = (ONE - f) * above[left] + f * above[right];
-    const unsigned lower = (ONE - f) * below[left] + f * below[right];
-    return ((ONE - g) * upper + g * lower + ONE * ONE / 2) / (ONE * ONE);
+    return {min(max(x, s.left), s.right),  min(max(x + 1, s.left), s.right),  min(max(y, s.top), s.bottom),
+            min(max(y + 1, s.top), s.bottom), (unsigned)column & (ONE - 1), (unsigned)row & (ONE - 1)};
+}
+
+__device__ __forceinline__ unsigned sample(const unsigned char* plane, int pitch, const Spot& at) {
+    const unsigned char *const above = plane + (size_t)at.above * pitch, *const below = plane + (size_t)at.below * pitch;
+    const unsigned upper = (ONE - at.f) * above[at.left] + at.f * above[at.right];
+    const unsigned lower = (ONE - at.f) * below[at.left] + at.f * below[at.right];
+    return ((ONE - at.g) * upper + at.g * lower + ONE * ONE / 2) / (ONE * ONE);
 }
 
 // Calls tap(weight, x, y) for every tap of a run.
@@ -80,27 +90,39 @@ __device__ __forceinline__ void each(int column, int row, int run, F tap) {
             tap((j ? lower : ONE - lower) * (i == 0 ? ONE - part : i == run ? part : ONE), first + i, y + j);
 }
 
-__device__ unsigned plain(const Part& s, int column, int row, int run) {
-    if (run == 1) return sample(s, column, row);
-    unsigned sum = 0;
-    each(column, row, run, [&](unsigned weight, int x, int y) { sum += weight * s.at(x, y); });
-    const unsigned whole = ONE * ONE * run;
-    return (sum + whole / 2) / whole;
+// A mean by alpha, of sums over the taps of a run: `plain` of weights times samples, `sum` of weights times alpha times
+// samples, `whole` of weights times alpha. Where alpha is the same everywhere, `full` or nothing, it is the plain mean.
+__device__ __forceinline__ unsigned mean(unsigned plain, unsigned long long sum, unsigned whole, unsigned weights, unsigned full) {
+    if (whole == 0 || whole == full * weights) return (plain + weights / 2) / weights;
+    return (unsigned)((sum + whole / 2) / whole);
 }
 
-// By the alpha of each tap: `alpha(x, y)`, given the tap's own column and row, which lie within the part.
-template <typename A>
-__device__ unsigned weighted(const Part& s, A alpha, int column, int row, int run) {
-    if (run == 1) return sample(s, column, row);
-    unsigned long long sum = 0, whole = 0;
+// Luma of a run, by the alpha of each tap, and above it the matte.
+__device__ __forceinline__ unsigned picture_run(Part luma, Part alpha, int column, int row, int run) {
+    unsigned plain = 0, whole = 0;
+    unsigned long long sum = 0;
+    each(column, row, run, [&](unsigned weight, int x, int y) {
+        const unsigned code = luma.at(x, y), share = weight * alpha.at(x, y);
+        plain += weight * code, whole += share, sum += (unsigned long long)share * code;
+    });
+    const unsigned weights = ONE * ONE * run;
+    return mean(plain, sum, whole, weights, 255) | (whole + weights / 2) / weights << 8;
+}
+
+// U of a run, by the alpha of each cell, and above it V.
+__device__ __forceinline__ unsigned chroma_run(Part u, Part v, Part alpha, int column, int row, int run) {
+    unsigned plain[2] = {0, 0}, whole = 0;
+    unsigned long long sum[2] = {0, 0};
     each(column, row, run, [&](unsigned weight, int x, int y) {
         // As the reference: the column is one of the eye's before alpha is asked for, the row is not.
-        const int inside = min(max(x, s.left), s.right);
-        const unsigned long long share = (unsigned long long)weight * alpha(inside, y);
+        const int left = 2 * min(max(x, u.left), u.right);
+        const unsigned cell = alpha.at(left, 2 * y) + alpha.at(left + 1, 2 * y) + alpha.at(left, 2 * y + 1) + alpha.at(left + 1, 2 * y + 1);
+        const unsigned codes[2] = {u.at(x, y), v.at(x, y)}, share = weight * cell;
         whole += share;
-        sum += share * s.at(x, y);
+        for (int i = 0; i < 2; ++i) plain[i] += weight * codes[i], sum[i] += (unsigned long long)share * codes[i];
     });
-    return whole == 0 ? plain(s, column, row, run) : (unsigned)((sum + whole / 2) / whole);
+    const unsigned weights = ONE * ONE * run;
+    return mean(plain[0], sum[0], whole, weights, 4 * 255) | mean(plain[1], sum[1], whole, weights, 4 * 255) << 8;
 }
 
 __device__ __forceinline__ int run_of(Place place) { return place.column_and_run >> 24; }
@@ -123,46 +145,62 @@ __device__ __forceinline__ void packed(const PackedArgs& p) {
     dependency_wait();
     if (cx >= side || cy >= side / 2) return;
     const bool seen = p.seen[(size_t)(cy / CELLS) * p.seen_pitch + cx / CELLS] != 0;
-
-    const int eye = 2 * cx >= side, left = 2 * cx - eye * side;
-    const int origin_x = ONE * p.eye_x[eye], origin_y = ONE * p.eye_y[eye];
+    // Written where it is known, so that little must be kept.
+    const auto write = [&](int j, unsigned left, unsigned right) {
+        const size_t y = 2 * cy + j;
+        *reinterpret_cast<uchar2*>(p.out_y + y * p.out_pitch + 2 * cx) = make_uchar2(left & 255, right & 255);
+        *reinterpret_cast<uchar2*>(p.matte + y * p.matte_pitch + 2 * cx) = make_uchar2(left >> 8, right >> 8);
+    };
+    const auto write_chroma = [&](unsigned u, unsigned v) {
+        const size_t at = (size_t)cy * p.out_chroma_pitch + cx;
+        p.out_u[at] = (unsigned char)u, p.out_v[at] = (unsigned char)v;
+    };
+    if (!seen) {
+        write(0, p.black, p.black), write(1, p.black, p.black);
+        return write_chroma(128, 128);
+    }
+    const int eye = 2 * cx >= side;
+    const int origin_x = ONE * (eye ? p.eye_x[1] : p.eye_x[0]), origin_y = ONE * (eye ? p.eye_y[1] : p.eye_y[0]);
     const Part luma = full(p.y, p.y_pitch, p, eye), alpha = full(p.alpha, p.alpha_pitch, p, eye);
+    const Place* const places = p.places + (size_t)(2 * cy) * side + 2 * cx - eye * side;
     int count = 0, column = 0, row = 0, runs = 0;
+#pragma unroll 1
     for (int j = 0; j < 2; ++j) {
-        const int y = 2 * cy + j;
         // Both at once: sides are even.
-        uint4 two = make_uint4(0, 0, 0, 0);
-        if (seen) two = *reinterpret_cast<const uint4*>(p.places + (size_t)y * side + left);
-        unsigned char codes[2], mattes[2];
+        const uint4 two = *reinterpret_cast<const uint4*>(places + (size_t)j * side);
+        unsigned codes[2];  // of luma, above it the matte
+#pragma unroll
         for (int i = 0; i < 2; ++i) {
-            unsigned code = p.black, matte = 0;
             const Place place = i == 0 ? Place{two.x, two.y} : Place{two.z, two.w};
-            const int run = run_of(place);
-            if (run > 0) {
-                const int at_x = column_of(place) + origin_x, at_y = (int)place.row + origin_y;
-                matte = plain(alpha, at_x, at_y, run);
-                code = weighted(luma, [&](int x, int y) { return alpha.at(x, y); }, at_x, at_y, run);
-                ++count, column += column_of(place), row += place.row, runs += run;
+            const int run = run_of(place), at_x = column_of(place) + origin_x, at_y = (int)place.row + origin_y;
+            codes[i] = p.black;
+            if (run == 0) continue;
+            ++count, column += column_of(place), row += place.row, runs += run;
+            if (run == 1) {
+                const Spot at = spot(luma, at_x, at_y);
+                codes[i] = sample(p.y, p.y_pitch, at) | sample(p.alpha, p.alpha_pitch, at) << 8;
+            } else {
+                codes[i] = picture_run(luma, alpha, at_x, at_y, run);
             }
-            codes[i] = (unsigned char)code, mattes[i] = (unsigned char)matte;
         }
-        const uchar2 code = make_uchar2(codes[0], codes[1]), matte = make_uchar2(mattes[0], mattes[1]);
-        *reinterpret_cast<uchar2*>(p.out_y + (size_t)y * p.out_pitch + 2 * cx) = code;
-        *reinterpret_cast<uchar2*>(p.matte + (size_t)y * p.matte_pitch + 2 * cx) = matte;
+        write(j, codes[0], codes[1]);
     }
-    unsigned chroma[2] = {128, 128};
+    unsigned u = 128, v = 128;
     if (count > 0) {
-        const int at_x = ((column / count + origin_x) >> 1) - ONE / 4, at_y = ((row / count + origin_y) >> 1) - ONE / 4;
-        const int run = (runs / count + 1) / 2;
-        auto of_cell = [&](int x, int y) {
-            return alpha.at(2 * x, 2 * y) + alpha.at(2 * x + 1, 2 * y) + alpha.at(2 * x, 2 * y + 1) +
-                   alpha.at(2 * x + 1, 2 * y + 1);
-        };
-        chroma[0] = weighted(half(p.u, p.chroma_pitch, p, eye), of_cell, at_x, at_y, run);
-        chroma[1] = weighted(half(p.v, p.chroma_pitch, p, eye), of_cell, at_x, at_y, run);
+        // Nearly always four, and without a division.
+        if (count == 4) column >>= 2, row >>= 2, runs >>= 2;
+        else column /= count, row /= count, runs /= count;
+        const int at_x = ((column + origin_x) >> 1) - ONE / 4, at_y = ((row + origin_y) >> 1) - ONE / 4, run = (runs + 1) / 2;
+        const Part part = half(p.u, p.chroma_pitch, p, eye);
+        if (run == 1) {
+            const Spot at = spot(part, at_x, at_y);
+            u = sample(p.u, p.chroma_pitch, at), v = sample(p.v, p.chroma_pitch, at);
+        } else {
+            const unsigned both = chroma_run(part, half(p.v, p.chroma_pitch, p, eye), alpha, at_x, at_y, run);
+            u = both & 255, v = both >> 8;
+        }
     }
-    p.out_u[(size_t)cy * p.out_chroma_pitch + cx] = (unsigned char)chroma[0];
-    p.out_v[(size_t)cy * p.out_chroma_pitch + cx] = (unsigned char)chroma[1];
+    write_chroma(u, v);
 }
 
 __device__ __forceinline__ bool within(int at, int reach) { return -reach <= at && at < reach; }
@@ -216,6 +254,6 @@ __device__ __forceinline__ void corners(const PackedArgs& p) {
 // Block: 256 blocks of the output. Grid: all of them.
 extern "C" __global__ void __launch_bounds__(256) vrp_render_plan_u8(vrp::render::PackedArgs p) { vrp::render::plan(p); }
 // Block: 32 x 8 cells. Grid: cells across and down.
-extern "C" __global__ void __launch_bounds__(256) vrp_render_packed_u8(vrp::render::PackedArgs p) { vrp::render::packed(p); }
+extern "C" __global__ void __launch_bounds__(256, 5) vrp_render_packed_u8(vrp::render::PackedArgs p) { vrp::render::packed(p); }
 // Block: 16 x 16 pixels. Grid: blocks that hold mattes.
 extern "C" __global__ void __launch_bounds__(256) vrp_render_corners_u8(vrp::render::PackedArgs p) { vrp::render::corners(p); }
