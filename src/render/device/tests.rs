@@ -331,7 +331,7 @@ fn what_rendering_costs_at_8k() {
         let tables = Tables::upload(device, &renderer).unwrap();
         let job = RenderJob::new(device, &tables, size).unwrap();
         let mut out = DeviceOpaque::new(device, job.layout()).unwrap();
-        for (what, share) in [("third", share), ("nobody", 0.0)] {
+        for (what, share) in [("person", share), ("nobody", 0.0)] {
             from.upload(&stream, &if share > 0.0 { frame.clone() } else { Composite::new(size) }).unwrap();
             // SAFETY: everything lives to the end of the timing, which waits.
             let ms = time(&mut || unsafe { job.enqueue(&stream, &from, &mut out) }.unwrap());
