@@ -280,7 +280,7 @@ pub fn resolve(kernels: &Kernels, bindings: &Bindings<'_>, step: &Step, tile: us
                 h: *h as i32,
                 w: *w as i32,
             };
-            let grid = [blocks(*w, 16), blocks(*h, 16), eyes as u32];
+            let grid = [blocks(*w, 32), blocks(*h, 32), eyes as u32];
             Launch { kernel: kernels.entry.clone(), grid, threads: 256, args: Args::Entry(args) }
         }
         Step::Tail { x, guide, hid, mat, input, size: [h, w], weights } => {
@@ -382,7 +382,7 @@ fn resolve_conv(kernels: &Kernels, bindings: &Bindings<'_>, conv: &ConvStep, til
         splits: splits as i32,
         images: eyes as i32,
     };
-    let grid = [shape.tiles(conv) as u32, blocks(conv.cout, shape.n), (eyes * splits) as u32];
+    let grid = shape.grid(conv, eyes);
     let kernel = kernels.conv[tile].clone().expect("the tile was chosen among those that fit");
     Launch { kernel, grid, threads: shape.threads, args: Args::Conv(args) }
 }
