@@ -13,6 +13,8 @@ pub enum Kind {
     General,
     /// Chunks of channels, then taps: `kernels/conv_halo.cu`, for 3x3 layers that keep the size.
     Halo,
+    /// Halves of chunks, then taps: `kernels/conv_rim.cu`, for those among them of few channels. Never divided.
+    Rim,
     /// Channels alone: `kernels/conv_point.cu`, for 1x1 layers. Their sums are never divided.
     Point,
     /// Rows of taps, two taps at once: `kernels/conv_stem.cu`, for first layers, which read colours. Never divided.
@@ -50,6 +52,10 @@ const fn point(name: &'static str, (m, n, k): (usize, usize, usize), threads: u3
     Tile { name, kind: Kind::Point, m, n, k, threads, stages }
 }
 
+const fn rim(name: &'static str, (m, n): (usize, usize), threads: u32, stages: u32) -> Tile {
+    Tile { name, kind: Kind::Rim, m, n, k: 32, threads, stages }
+}
+
 const fn stem(name: &'static str, (m, n): (usize, usize), threads: u32) -> Tile {
     Tile { name, kind: Kind::Stem, m, n, k: 0, threads, stages: 1 }
 }
@@ -70,7 +76,7 @@ const fn stem_rows(m: usize) -> usize {
 }
 
 /// The instances, as at the end of the `kernels/conv*.cu`.
-pub const TILES: [Tile; 39] = [
+pub const TILES: [Tile; 45] = [
     tile("vrp_conv_128x128x64", (128, 128, 64), 256, 3),
     tile("vrp_conv_128x128x64_16", (128, 128, 64), 512, 3),
     tile("vrp_conv_128x64x64_16", (128, 64, 64), 512, 4),
@@ -97,6 +103,12 @@ pub const TILES: [Tile; 39] = [
     halo("vrp_halo_64x64_3", (64, 64), 256, 3),
     halo("vrp_halo_64x32", (64, 32), 128, 2),
     halo("vrp_halo_64x16", (64, 16), 128, 2),
+    rim("vrp_rim_256x64", (256, 64), 512, 2),
+    rim("vrp_rim_256x32", (256, 32), 256, 2),
+    rim("vrp_rim_256x32_1", (256, 32), 256, 1),
+    rim("vrp_rim_128x64", (128, 64), 256, 2),
+    rim("vrp_rim_128x32_1", (128, 32), 128, 1),
+    rim("vrp_rim_64x32", (64, 32), 128, 2),
     point("vrp_point_128x256x64", (128, 256, 64), 256, 3),
     point("vrp_point_128x128x64", (128, 128, 64), 256, 3),
     point("vrp_point_128x64x64", (128, 64, 64), 256, 4),
@@ -112,13 +124,22 @@ pub const TILES: [Tile; 39] = [
     stem("vrp_stem_128x32", (128, 32), 128),
 ];
 
+/// Most input channels of a layer of [`Kind::Rim`]: two chunks, for which its tiles have buffers.
+const RIM_CHANNELS: usize = 64;
+
 /// The kind that a layer is run by.
 pub fn kind(conv: &ConvStep) -> Kind {
     let g = &conv.geometry;
     let colours = conv.cin == GROUP && conv.live <= 4 && conv.in_scale.is_none();
     match (g.kernel, g.stride, g.pad) {
         (1, _, 0) => Kind::Point,
-        (3, 1, pad) if pad == g.dilation && conv.in_scale.is_none() => Kind::Halo,
+        (3, 1, pad) if pad == g.dilation && conv.in_scale.is_none() => {
+            if conv.cin <= RIM_CHANNELS {
+                Kind::Rim
+            } else {
+                Kind::Halo
+            }
+        }
         (3, 2, 1) | (7, 2, 3) if g.dilation == 1 && colours => Kind::Stem,
         _ => Kind::General,
     }
@@ -130,12 +151,12 @@ impl Tile {
         let rows = match self.kind {
             // One more for the scale of the input.
             Kind::General | Kind::Point => self.m + self.n + 1,
-            Kind::Halo => (self.m / HALO_COLUMNS + 2) * HALO_PITCH + 9 * self.n,
+            Kind::Halo | Kind::Rim => (self.m / HALO_COLUMNS + 2) * HALO_PITCH + 9 * self.n,
             Kind::Stem => return (stem_rows(self.m) * STEM_PITCH_BYTES + self.n * STEM_WEIGHTS_BYTES) as u32,
         };
         let input = self.stages * (rows * self.k * 2) as u32;
         let sums = (self.m * (self.n + 8) * 4) as u32;
-        if self.kind == Kind::Point { input } else { input.max(sums) }
+        if matches!(self.kind, Kind::Point | Kind::Rim) { input } else { input.max(sums) }
     }
 
     /// Whether the kernel can run a layer.
@@ -152,7 +173,7 @@ impl Tile {
                 let [rows, columns] = g.output;
                 rows.div_ceil(self.m / HALO_COLUMNS) * columns.div_ceil(HALO_COLUMNS)
             }
-            Kind::Halo => {
+            Kind::Halo | Kind::Rim => {
                 let [rows, columns] = g.output.map(|size| size.div_ceil(g.dilation));
                 let of_one = rows.div_ceil(self.m / HALO_COLUMNS) * columns.div_ceil(HALO_COLUMNS);
                 of_one * g.dilation.pow(2)
@@ -187,7 +208,7 @@ const SPLITS_MAX: usize = 4;
 
 /// Into how many parts the inner sum of a layer is divided.
 pub fn splits(conv: &ConvStep, eyes: usize) -> usize {
-    if matches!(kind(conv), Kind::Point | Kind::Stem) {
+    if matches!(kind(conv), Kind::Rim | Kind::Point | Kind::Stem) {
         return 1;
     }
     let blocks = conv.pixels().div_ceil(64) * conv.cout.div_ceil(64) * eyes;

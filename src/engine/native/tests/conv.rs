@@ -207,7 +207,7 @@ fn check(case: Case) {
     };
     let of = |n: usize, c: usize, at: usize| (n * cout + c) * out_h * out_w + at;
     let per_image = written * out_h * out_w;
-    let mut before: [Option<Vec<f32>>; 4] = [const { None }; 4];
+    let mut before: [Option<Vec<f32>>; 5] = [const { None }; 5];
     let able = (0..TILES.len()).filter(|&index| TILES[index].can(&step));
     for index in able.filter(|&index| Kernels::has_tile(kernels(), index)) {
         let name = format!("{} {case:?}", TILES[index].name);
@@ -286,7 +286,8 @@ proptest! {
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn a_divided_sum_beyond_one_block() {
-    let cases = [([13, 11], [13, 17], 3), ([1, 1], [24, 1], 3), ([16, 9], [20, 3], 5), ([16, 9], [100, 3], 1)];
+    let cases =
+        [([13, 11], [13, 17], 3), ([1, 1], [24, 1], 3), ([16, 9], [20, 3], 5), ([16, 9], [100, 3], 1)];
     for (size, groups, kernel) in cases {
         for (mode, act) in [
             (Mode::Plain, Activation::None),

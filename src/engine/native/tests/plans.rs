@@ -111,6 +111,7 @@ fn every_layer_has_the_kernel_that_is_made_for_it() {
             let want = match (conv.geometry.kernel, conv.geometry.stride) {
                 _ if index == 0 => Kind::Stem,
                 (1, _) => Kind::Point,
+                (3, 1) if conv.cin <= 64 => Kind::Rim,
                 (3, 1) => Kind::Halo,
                 _ => Kind::General,
             };
