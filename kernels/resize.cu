@@ -45,21 +45,19 @@ __device__ __forceinline__ void store_rgb(__half* y, float r, float g, float b, 
     store8(y, pack(v));
 }
 
-// Mean of four neighbours, those to the right and below if they are inside.
-__device__ __forceinline__ float mean4(float a, float b, float c, float d, bool right, bool below) {
-    float sum = a;
-    if (right) sum += b;
-    if (below) sum += c;
-    if (right && below) sum += d;
-    return sum * (right ? 0.5f : 1.f) * (below ? 0.5f : 1.f);
-}
-
-// The next level in the lanes whose bits `x_bit` and `y_bit` are 0; their neighbours are lanes with these bits 1.
-__device__ __forceinline__ void halve(float (&v)[3], int x_bit, int y_bit, bool right, bool below) {
+// Halves a tile of `size` x `size` pixels in shared memory to `to`: mean over what lies inside h x w.
+__device__ __forceinline__ void halve(const float* from, float* to, int size, int tid, int h, int w) {
+    const int half = size / 2;
+    for (int i = tid; i < half * half * 3; i += 256) {
+        const int c = i % 3, x = (i / 3) % half, y = i / 3 / half;
+        float sum = 0.f;
+        int count = 0;
 #pragma unroll
-    for (int c = 0; c < 3; ++c) {
-        const float across = __shfl_xor_sync(~0u, v[c], x_bit), down = __shfl_xor_sync(~0u, v[c], y_bit);
-        v[c] = mean4(v[c], across, down, __shfl_xor_sync(~0u, v[c], x_bit | y_bit), right, below);
+        for (int k = 0; k < 4; ++k) {
+            const int sy = 2 * y + (k >> 1), sx = 2 * x + (k & 1);
+            if (sy < h && sx < w) sum += from[(sy * size + sx) * 3 + c], ++count;
+        }
+        to[i] = count ? sum / count : 0.f;
     }
 }
 
@@ -112,43 +110,45 @@ extern "C" __global__ void __launch_bounds__(256) vrp_max_pool3(vrp::ResizeArgs 
     store8(p.y + (((size_t)image * p.out_h + y) * p.out_w + x) * p.y_pitch + channel, pack(best));
 }
 
-// A thread owns 2 x 2 pixels, a warp 16 x 8 and their three levels of averages, a block 32 x 32: no thread waits for
-// another warp. Sizes round up at each level, and a window over the edge averages what is inside.
-// Grid: (w / 32, h / 32, n).
+// A block owns 16 x 16 pixels and their three levels of averages. Grid: (w / 16, h / 16, n).
 extern "C" __global__ void __launch_bounds__(256) vrp_entry(vrp::EntryArgs p) {
     using namespace vrp;
-    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, image = blockIdx.z;
-    const int x1 = blockIdx.x * 16 + (warp & 1) * 8 + (lane & 7), y1 = blockIdx.y * 16 + (warp >> 1) * 4 + (lane >> 3);
+    __shared__ float level0[16 * 16 * 3], level1[8 * 8 * 3], level2[4 * 4 * 3], level3[2 * 2 * 3];
+    const int tid = threadIdx.x, tx = tid & 15, ty = tid >> 4;
+    const int x = blockIdx.x * 16 + tx, y = blockIdx.y * 16 + ty, image = blockIdx.z;
     const size_t plane = (size_t)p.h * p.w;
-    float rgb[4][3] = {};
+    float r = 0.f, g = 0.f, b = 0.f;
     dependency_wait();
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-        const int y = 2 * y1 + (k >> 1), x = 2 * x1 + (k & 1);
-        if (y >= p.h || x >= p.w) continue;
-        const float* const src = p.src + (size_t)image * 3 * plane + (size_t)y * p.w + x;
-#pragma unroll
-        for (int c = 0; c < 3; ++c) rgb[k][c] = src[c * plane];
-    }
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-        const int y = 2 * y1 + (k >> 1), x = 2 * x1 + (k & 1);
-        if (y >= p.h || x >= p.w) continue;
-        const size_t at = image * plane + (size_t)y * p.w + x;
-        const float r = rgb[k][0], g = rgb[k][1], b = rgb[k][2];
+    if (x < p.w && y < p.h) {
+        const size_t pixel = (size_t)y * p.w + x, at = image * plane + pixel;
+        const float* const src = p.src + (size_t)image * 3 * plane + pixel;
+        r = src[0], g = src[plane], b = src[2 * plane];
         if (p.guide) reinterpret_cast<float4*>(p.guide)[at] = make_float4(r, g, b, (r + g + b) * (1.f / 3.f));
         if (p.stem) store_rgb(p.stem + at * 8, r, g, b, 1.f);
     }
+    level0[tid * 3] = r, level0[tid * 3 + 1] = g, level0[tid * 3 + 2] = b;
+    __syncthreads();
+    // Sizes round up at each level, and a window over the edge averages what is inside.
     const int h1 = (p.h + 1) / 2, w1 = (p.w + 1) / 2, h2 = (h1 + 1) / 2, w2 = (w1 + 1) / 2, h3 = (h2 + 1) / 2, w3 = (w2 + 1) / 2;
-    float v[3];
+    halve(level0, level1, 16, tid, p.h - blockIdx.y * 16, p.w - blockIdx.x * 16);
+    __syncthreads();
+    halve(level1, level2, 8, tid, h1 - blockIdx.y * 8, w1 - blockIdx.x * 8);
+    __syncthreads();
+    halve(level2, level3, 4, tid, h2 - blockIdx.y * 4, w2 - blockIdx.x * 4);
+    __syncthreads();
+    const float* const levels[3] = {level1, level2, level3};
+    __half* const outs[3] = {p.half, p.quarter, p.eighth};
+    const int pitches[3] = {p.half_pitch, p.quarter_pitch, p.eighth_pitch}, hs[3] = {h1, h2, h3}, ws[3] = {w1, w2, w3};
+    int first = 0;
 #pragma unroll
-    for (int c = 0; c < 3; ++c) v[c] = mean4(rgb[0][c], rgb[1][c], rgb[2][c], rgb[3][c], 2 * x1 + 1 < p.w, 2 * y1 + 1 < p.h);
-    auto store = [&](__half* to, int pitch, int x, int y, int w, int h) {
-        if (to && x < w && y < h) store_rgb(to + (((size_t)image * h + y) * w + x) * pitch, v[0], v[1], v[2], 0.f);
-    };
-    store(p.half, p.half_pitch, x1, y1, w1, h1);
-    halve(v, 1, 8, x1 + 1 < w1, y1 + 1 < h1);
-    if ((lane & 9) == 0) store(p.quarter, p.quarter_pitch, x1 / 2, y1 / 2, w2, h2);
-    halve(v, 2, 16, x1 / 2 + 1 < w2, y1 / 2 + 1 < h2);
-    if ((lane & 27) == 0) store(p.eighth, p.eighth_pitch, x1 / 4, y1 / 4, w3, h3);
+    for (int level = 0; level < 3; ++level) {
+        // 64, 16 and 4 pixels: neighbouring threads, other warps for each level.
+        const int size = 8 >> level, i = tid - first;
+        first += size * size;
+        if (!outs[level] || i < 0 || i >= size * size) continue;
+        const int ly = i / size, lx = i % size, oy = blockIdx.y * size + ly, ox = blockIdx.x * size + lx;
+        if (oy >= hs[level] || ox >= ws[level]) continue;
+        const float* const v = levels[level] + i * 3;
+        store_rgb(outs[level] + (((size_t)image * hs[level] + oy) * ws[level] + ox) * pitches[level], v[0], v[1], v[2], 0.f);
+    }
 }
