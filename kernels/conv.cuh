@@ -57,8 +57,7 @@ __device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, size
 #pragma unroll
         for (int i = 0; i < 8; ++i) v[i] += t[i];
     }
-#pragma unroll
-    for (int i = 0; i < 8; ++i) v[i] = activate(v[i], p.act);
+    activate8(v, p.act);
     if (p.mode == CONV_PLAIN) {
         if (p.out_scale) {
             load_f32x8(p.out_scale + (size_t)image * p.cout + channel, t);
@@ -91,6 +90,18 @@ __device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, size
         store_f32x8(p.state + at * p.gru_channels + channel, v);
         store8(p.y0 + at * p.y0_pitch + channel, pack(v));
     }
+}
+
+// A lane that holds part of a product holds two neighbouring columns of it. Weights are dealt to columns such that
+// the four lanes that share a pixel hold eight neighbouring channels each of every four products: this is the channel
+// of row `row` of the weights.
+__device__ __forceinline__ int dealt_channel(int row) { return (row & ~31) | ((row & 6) << 2) | ((row >> 2) & 6) | (row & 1); }
+
+// The biases of eight channels; of channels beyond the last zeros.
+__device__ __forceinline__ void load_bias(const ConvArgs& p, int channel, float (&bias)[8]) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) bias[i] = 0.f;
+    if (channel < p.cout) load_f32x8(p.bias + channel, bias);
 }
 
 // Sums of 16 x 8 fragments go through shared memory: there the halves of a block are added, in order, and a thread

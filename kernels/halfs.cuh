@@ -24,6 +24,20 @@ __device__ __forceinline__ float activate(float x, int act) {
     }
 }
 
+// The same of a group of eight, asked once.
+__device__ __forceinline__ void activate8(float (&v)[8], int act) {
+    auto each = [&](auto f) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) v[i] = f(v[i]);
+    };
+    switch (act) {
+        case ACT_NONE: break;
+        case ACT_RELU: each([](float x) { return activate(x, ACT_RELU); }); break;
+        case ACT_HARD_SWISH: each([](float x) { return activate(x, ACT_HARD_SWISH); }); break;
+        default: each([&](float x) { return activate(x, act); });
+    }
+}
+
 struct alignas(16) Half8 {
     __half2 v[4];
 };
@@ -80,6 +94,18 @@ __device__ __forceinline__ void copy16(uint32_t dst, const void* src, bool valid
     if (valid) v = *static_cast<const uint4*>(src);
     asm volatile("st.shared.v4.b32 [%0], {%1,%2,%3,%4};\n" ::"r"(dst), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
                  : "memory");
+#endif
+}
+
+// As copy16, 8 bytes.
+__device__ __forceinline__ void copy8(uint32_t dst, const void* src, bool valid) {
+#if __CUDA_ARCH__ >= 800
+    const int bytes = valid ? 8 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;\n" ::"r"(dst), "l"(src), "r"(bytes) : "memory");
+#else
+    uint2 v = make_uint2(0, 0);
+    if (valid) v = *static_cast<const uint2*>(src);
+    asm volatile("st.shared.v2.b32 [%0], {%1,%2};\n" ::"r"(dst), "r"(v.x), "r"(v.y) : "memory");
 #endif
 }
 

@@ -382,7 +382,7 @@ fn resolve_conv(kernels: &Kernels, bindings: &Bindings<'_>, conv: &ConvStep, til
         splits: splits as i32,
         images: eyes as i32,
     };
-    let grid = [shape.tiles(conv) as u32, blocks(conv.cout, shape.n), (eyes * splits) as u32];
+    let grid = shape.grid(conv, eyes);
     let kernel = kernels.conv[tile].clone().expect("the tile was chosen among those that fit");
     Launch { kernel, grid, threads: shape.threads, args: Args::Conv(args) }
 }

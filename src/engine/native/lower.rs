@@ -357,6 +357,7 @@ impl<'g> Lowering<'g> {
             in_scale,
             out_scale: None,
             cin: map.len(),
+            live: map.iter().rposition(|channel| *channel != Channel::Pad).map_or(0, |last| last + 1),
             cout: output.len(),
             geometry,
             act,

@@ -6,7 +6,7 @@ use super::arena::{self, Arena};
 use super::launch::{Bindings, Kernels, resolve};
 use super::lower::lower;
 use super::plan::{ConvStep, Geometry, Plan, Step};
-use super::tile::{self, TILES};
+use super::tile::{self, Kind, TILES};
 use crate::engine::Error;
 use crate::gpu::{Device, DeviceBuffer, Event, Part, Stream};
 use crate::rvm::graph::Graph;
@@ -220,7 +220,8 @@ impl Model {
     }
 }
 
-/// What a convolution's time depends on.
-fn shape(conv: &ConvStep) -> (usize, usize, Geometry, bool, bool) {
-    (conv.cin, conv.cout, conv.geometry, conv.residual.is_some(), conv.in_scale.is_some())
+/// What a convolution's time depends on, and which kernels can run it.
+fn shape(conv: &ConvStep) -> (Kind, usize, usize, Geometry, bool, bool) {
+    let (residual, in_scale) = (conv.residual.is_some(), conv.in_scale.is_some());
+    (tile::kind(conv), conv.cin, conv.cout, conv.geometry, residual, in_scale)
 }

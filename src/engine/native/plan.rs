@@ -110,6 +110,8 @@ pub struct ConvStep {
     pub out_scale: Option<BufferId>,
     /// Padded input channels.
     pub cin: usize,
+    /// Those before the padding at the end.
+    pub live: usize,
     /// Padded output channels.
     pub cout: usize,
     /// Sizes.

@@ -4,6 +4,7 @@ use super::super::arena::{lay_out, lifetimes};
 use super::super::lower::lower;
 use super::super::pack::{Channel, padded};
 use super::super::plan::{Life, Plan, Slope, Step};
+use super::super::tile::{Kind, kind};
 use crate::engine::Error;
 use crate::rvm::graph::{Graph, Op};
 use crate::rvm::{Refiner, StageSize, Variant, Weights, build_graph};
@@ -95,6 +96,26 @@ fn places_are_aligned_and_inside_their_buffers() {
                 .collect();
             held.sort_unstable();
             assert_eq!(held, (0..channels).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn every_layer_has_the_kernel_that_is_made_for_it() {
+    for (_, plan) in all() {
+        let convs = plan.steps.iter().filter_map(|step| match step {
+            Step::Conv(conv) => Some(conv),
+            _ => None,
+        });
+        for (index, conv) in convs.enumerate() {
+            let want = match (conv.geometry.kernel, conv.geometry.stride) {
+                _ if index == 0 => Kind::Stem,
+                (1, _) => Kind::Point,
+                (3, 1) if conv.cin <= 64 => Kind::Rim,
+                (3, 1) => Kind::Halo,
+                _ => Kind::General,
+            };
+            assert_eq!(kind(conv), want, "{conv:?}");
         }
     }
 }
