@@ -193,15 +193,7 @@ struct Conv {
     extern "C" __global__ void __launch_bounds__(64 * WARPS_M * WARPS_N, BLOCKS) NAME(vrp::ConvArgs p) { \
         vrp::Conv<M, N, K, WARPS_M, WARPS_N, STAGES>::run(p);                                        \
     }
-VRP_CONV(vrp_conv_128x128x64, 128, 128, 64, 2, 2, 3, 1)
-VRP_CONV(vrp_conv_128x128x64_16, 128, 128, 64, 4, 2, 3, 1)
-VRP_CONV(vrp_conv_128x64x64_16, 128, 64, 64, 4, 2, 4, 1)
 VRP_CONV(vrp_conv_64x64x64_16, 64, 64, 64, 2, 4, 5, 1)
 VRP_CONV(vrp_conv_128x64x64, 128, 64, 64, 2, 2, 3, 1)
-VRP_CONV(vrp_conv_128x64x32, 128, 64, 32, 2, 2, 4, 2)
 VRP_CONV(vrp_conv_64x64x64, 64, 64, 64, 2, 2, 3, 2)
-VRP_CONV(vrp_conv_64x64x32, 64, 64, 32, 2, 2, 4, 3)
-VRP_CONV(vrp_conv_128x32x32, 128, 32, 32, 4, 1, 4, 3)
 VRP_CONV(vrp_conv_64x32x64, 64, 32, 64, 2, 1, 4, 5)
-VRP_CONV(vrp_conv_128x16x32, 128, 16, 32, 4, 1, 4, 4)
-VRP_CONV(vrp_conv_64x16x64, 64, 16, 64, 2, 1, 4, 6)

@@ -189,7 +189,6 @@ struct PointConv {
         vrp::PointConv<M, N, K, WARPS_M, WARPS_N, STAGES, AHEAD, EARLY>::run(p);                                       \
     }
 #ifndef VRP_POINT_LIST
-VRP_POINT(vrp_point_128x256x64, 128, 256, 64, 2, 4, 3, 1, true, false)
 VRP_POINT(vrp_point_128x128x64, 128, 128, 64, 2, 4, 3, 2, false, false)
 VRP_POINT(vrp_point_128x64x64, 128, 64, 64, 4, 2, 4, 2, true, false)
 VRP_POINT(vrp_point_128x64x32, 128, 64, 32, 2, 2, 3, 4, false, false)
