@@ -112,18 +112,18 @@ fn chromium(test: &str) -> Option<&'static str> {
     found
 }
 
-/// Mattes one of the clips, and puts it before green beside that.
-fn output(clips: &Path, folder: &Path) -> PathBuf {
+/// Mattes one of the clips as half-equirectangular, into outputs of these kinds.
+fn output(clips: &Path, folder: &Path, kinds: &str) -> PathBuf {
     let clip = folder.join("clip.webm");
     let mut run = support::vrpipe();
     run.arg("run").arg(clips.join("person_h264_aac_sbs.mp4")).arg("-o").arg(&clip);
-    run.args(["--detail", "176", "--output", "alpha,green"]);
+    run.args(["--detail", "176", "--projection", "180", "--output", kinds]);
     let (result, stderr) = support::output(&mut run);
     assert!(result.status.success(), "{stderr}");
     clip
 }
 
-/// Plays a clip of 120 frames of 704x288 and compares flat squares of its matte at three moments with what our own
+/// Plays a clip of 120 frames and compares flat squares of its matte at three moments with what our own
 /// decoder shows. `shown` is the size that the video must have.
 fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2], has_sound: bool) {
     let frames: Vec<Frame> = Playback::open(clip).unwrap().map(Result::unwrap).collect();
@@ -147,7 +147,10 @@ fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2], has_sound:
     }
 
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser.html")).unwrap();
-    let page = page.replace("SIZE", "[704, 288]").replace("ASK", &serde_json::to_string(&ask).unwrap());
+    let Size { width, height } = frames[0].alpha.size;
+    let page = page
+        .replace("SIZE", &format!("[{width}, {height}]"))
+        .replace("ASK", &serde_json::to_string(&ask).unwrap());
     let files = HashMap::from([
         ("", ("text/html", page.into_bytes())),
         ("clip.webm", ("video/webm", fs::read(clip).unwrap())),
@@ -190,15 +193,19 @@ fn plays(chromium: &str, clip: &Path, folder: &Path, shown: [u32; 2], has_sound:
 }
 
 #[test]
-fn chromium_plays_the_output_with_its_alpha() {
-    let test = "chromium_plays_the_output_with_its_alpha";
+fn chromium_plays_every_output() {
+    let test = "chromium_plays_every_output";
     let Some(clips) = support::clips(test) else { return };
     let Some(chromium) = chromium(test) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let clip = output(&clips, folder.path());
-    // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32.
+    let clip = output(&clips, folder.path(), "alpha,green,matte,packed");
+    // The source has pixels of 35:32, and both eyes are shown: 704 * 35 / 32. Packed frames are 2:1.
+    let packed = "clip_LR_180_FISHEYE_F180_alpha.webm";
+    let others = [("clip_green.webm", [770, 288]), ("clip_matte.webm", [770, 288]), (packed, [576, 288])];
     plays(chromium, &clip, folder.path(), [770, 288], true);
-    plays(chromium, &folder.path().join("clip_green.webm"), folder.path(), [770, 288], true);
+    for (name, shown) in others {
+        plays(chromium, &folder.path().join(name), folder.path(), shown, true);
+    }
 }
 
 /// The same pictures as our own encoder writes them: hidden key frames, packets of one byte, key points to seek to.
@@ -208,7 +215,7 @@ fn chromium_plays_what_the_native_encoder_writes() {
     let Some(clips) = support::clips(test) else { return };
     let Some(chromium) = chromium(test) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let made = output(&clips, folder.path());
+    let made = output(&clips, folder.path(), "alpha");
     let clip = folder.path().join("native.webm");
     encode_natively(&made, &clip);
     plays(chromium, &clip, folder.path(), [704, 288], false);
