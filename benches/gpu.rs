@@ -1,8 +1,8 @@
 //! Times of the GPU path on device 0, as one JSON object: copy bandwidth, kernels, network steps.
 //!
-//! `cargo bench --bench gpu [-- profile | once]`; with `profile` each launch of a step is listed too, with
-//! `once` every launch of a step is made once and nothing timed, for a profiler. Times are
-//! taken by CUDA events over many runs enqueued together: the median of several such batches, with the
+//! `cargo bench --bench gpu [-- profile | steps | once]`; with `profile` each launch of a step is listed too: what it
+//! adds to the step, and its time by itself, over and over. With `steps` there are the network's steps only, with
+//! `once` every launch of a step is made once and nothing timed, for a profiler. Times are taken by CUDA events over many runs enqueued together: the median of several such batches, with the
 //! smallest and largest as the spread.
 
 use std::sync::Arc;
@@ -87,8 +87,9 @@ fn network(device: &Arc<Device>, variant: Variant, profile: bool) -> anyhow::Res
     value["weight_bytes"] = json!(weight_bytes);
     value["lane_bytes"] = json!(lane_bytes);
     if profile {
-        for (name, ms) in engine.profile(50)? {
-            eprintln!("{variant:?} {:8.1} us  {name}", ms * 1e3);
+        let alone = engine.profile(50)?;
+        for ((name, alone), (_, in_place)) in alone.into_iter().zip(engine.profile_in_place(20)?) {
+            eprintln!("{variant:?} {:8.1} {:8.1} us  {name}", in_place * 1e3, alone * 1e3);
         }
     }
     Ok(value)
@@ -172,12 +173,11 @@ fn main() -> anyhow::Result<()> {
     if asked("once") {
         return once(&device);
     }
-    let mut report = json!({
-        "device": device.name()?,
-        "batches": BATCHES,
-        "copy_of_compose_bytes": copy(&device)?,
-        "frame_7680x3840_10bit": full_size(&device)?,
-    });
+    let mut report = json!({ "device": device.name()?, "batches": BATCHES });
+    if !asked("steps") {
+        report["copy_of_compose_bytes"] = copy(&device)?;
+        report["frame_7680x3840_10bit"] = full_size(&device)?;
+    }
     for (name, variant) in [("mobilenetv3", Variant::MobileNetV3), ("resnet50", Variant::ResNet50)] {
         report["step_2x512x512"][name] = network(&device, variant, profile)?;
     }

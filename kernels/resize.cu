@@ -45,19 +45,25 @@ __device__ __forceinline__ void store_rgb(__half* y, float r, float g, float b, 
     store8(y, pack(v));
 }
 
-// Halves a tile of `size` x `size` pixels in shared memory to `to`: mean over what lies inside h x w.
-__device__ __forceinline__ void halve(const float* from, float* to, int size, int tid, int h, int w) {
-    const int half = size / 2;
-    for (int i = tid; i < half * half * 3; i += 256) {
-        const int c = i % 3, x = (i / 3) % half, y = i / 3 / half;
-        float sum = 0.f;
-        int count = 0;
+// The mean over a square of four values, of which those inside the image count; in order, as a loop would add them.
+struct Square {
+    bool right, below;
+    __device__ __forceinline__ float mean(float v, float to_right, float under, float across) const {
+        float sum = v;
+        if (right) sum += to_right;
+        if (below) sum += under;
+        if (right && below) sum += across;
+        return sum / ((right ? 2 : 1) * (below ? 2 : 1));
+    }
+};
+
+// Halves what the lanes of a warp hold: a lane's neighbours are `dx` and `dy` lanes away.
+__device__ __forceinline__ void halve(float (&v)[3], Square square, int dx, int dy) {
 #pragma unroll
-        for (int k = 0; k < 4; ++k) {
-            const int sy = 2 * y + (k >> 1), sx = 2 * x + (k & 1);
-            if (sy < h && sx < w) sum += from[(sy * size + sx) * 3 + c], ++count;
-        }
-        to[i] = count ? sum / count : 0.f;
+    for (int c = 0; c < 3; ++c) {
+        const float to_right = __shfl_xor_sync(0xffffffffu, v[c], dx), under = __shfl_xor_sync(0xffffffffu, v[c], dy);
+        const float across = __shfl_xor_sync(0xffffffffu, v[c], dx + dy);
+        v[c] = square.mean(v[c], to_right, under, across);
     }
 }
 
@@ -110,45 +116,59 @@ extern "C" __global__ void __launch_bounds__(256) vrp_max_pool3(vrp::ResizeArgs 
     store8(p.y + (((size_t)image * p.out_h + y) * p.out_w + x) * p.y_pitch + channel, pack(best));
 }
 
-// A block owns 16 x 16 pixels and their three levels of averages. Grid: (w / 16, h / 16, n).
+// A block owns 64 x 16 pixels and their three levels of averages, a thread four pixels 32 and 8 apart. Grid: (w / 64,
+// h / 16, n).
 extern "C" __global__ void __launch_bounds__(256) vrp_entry(vrp::EntryArgs p) {
     using namespace vrp;
-    __shared__ float level0[16 * 16 * 3], level1[8 * 8 * 3], level2[4 * 4 * 3], level3[2 * 2 * 3];
-    const int tid = threadIdx.x, tx = tid & 15, ty = tid >> 4;
-    const int x = blockIdx.x * 16 + tx, y = blockIdx.y * 16 + ty, image = blockIdx.z;
+    __shared__ float level0[3][16][64];
+    const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, image = blockIdx.z;
     const size_t plane = (size_t)p.h * p.w;
-    float r = 0.f, g = 0.f, b = 0.f;
     dependency_wait();
-    if (x < p.w && y < p.h) {
-        const size_t pixel = (size_t)y * p.w + x, at = image * plane + pixel;
-        const float* const src = p.src + (size_t)image * 3 * plane + pixel;
-        r = src[0], g = src[plane], b = src[2 * plane];
-        if (p.guide) reinterpret_cast<float4*>(p.guide)[at] = make_float4(r, g, b, (r + g + b) * (1.f / 3.f));
-        if (p.stem) store_rgb(p.stem + at * 8, r, g, b, 1.f);
+    float rgb[4][3];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const int x = blockIdx.x * 64 + lane + (i & 1) * 32, y = blockIdx.y * 16 + warp + (i >> 1) * 8;
+        const bool inside = x < p.w && y < p.h;
+        const float* const src = p.src + (size_t)image * 3 * plane + (size_t)y * p.w + x;
+#pragma unroll
+        for (int c = 0; c < 3; ++c) rgb[i][c] = inside ? src[c * plane] : 0.f;
     }
-    level0[tid * 3] = r, level0[tid * 3 + 1] = g, level0[tid * 3 + 2] = b;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const int lx = lane + (i & 1) * 32, ly = warp + (i >> 1) * 8, x = blockIdx.x * 64 + lx, y = blockIdx.y * 16 + ly;
+        const float r = rgb[i][0], g = rgb[i][1], b = rgb[i][2];
+        if (x < p.w && y < p.h) {
+            const size_t at = image * plane + (size_t)y * p.w + x;
+            if (p.guide) reinterpret_cast<float4*>(p.guide)[at] = make_float4(r, g, b, (r + g + b) * (1.f / 3.f));
+            if (p.stem) store_rgb(p.stem + at * 8, r, g, b, 1.f);
+        }
+        level0[0][ly][lx] = r, level0[1][ly][lx] = g, level0[2][ly][lx] = b;
+    }
     __syncthreads();
-    // Sizes round up at each level, and a window over the edge averages what is inside.
-    const int h1 = (p.h + 1) / 2, w1 = (p.w + 1) / 2, h2 = (h1 + 1) / 2, w2 = (w1 + 1) / 2, h3 = (h2 + 1) / 2, w3 = (w2 + 1) / 2;
-    halve(level0, level1, 16, tid, p.h - blockIdx.y * 16, p.w - blockIdx.x * 16);
-    __syncthreads();
-    halve(level1, level2, 8, tid, h1 - blockIdx.y * 8, w1 - blockIdx.x * 8);
-    __syncthreads();
-    halve(level2, level3, 4, tid, h2 - blockIdx.y * 4, w2 - blockIdx.x * 4);
-    __syncthreads();
-    const float* const levels[3] = {level1, level2, level3};
+    // A lane has a pixel of the first level, a warp 8 x 4 of them: the further levels stay inside of a warp. Sizes
+    // round up at each level, and a square over the edge averages what is inside.
+    int x = (warp & 3) * 8 + (lane & 7), y = (warp >> 2) * 4 + (lane >> 3), h = p.h, w = p.w;
+    float v[3];
+    const Square first = {blockIdx.x * 64 + 2 * x + 1 < w, blockIdx.y * 16 + 2 * y + 1 < h};
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+        const float2 top = *reinterpret_cast<const float2*>(&level0[c][2 * y][2 * x]);
+        const float2 bottom = *reinterpret_cast<const float2*>(&level0[c][2 * y + 1][2 * x]);
+        v[c] = first.mean(top.x, top.y, bottom.x, bottom.y);
+    }
     __half* const outs[3] = {p.half, p.quarter, p.eighth};
-    const int pitches[3] = {p.half_pitch, p.quarter_pitch, p.eighth_pitch}, hs[3] = {h1, h2, h3}, ws[3] = {w1, w2, w3};
-    int first = 0;
+    const int pitches[3] = {p.half_pitch, p.quarter_pitch, p.eighth_pitch};
+    x += blockIdx.x * 32, y += blockIdx.y * 8;
 #pragma unroll
     for (int level = 0; level < 3; ++level) {
-        // 64, 16 and 4 pixels: neighbouring threads, other warps for each level.
-        const int size = 8 >> level, i = tid - first;
-        first += size * size;
-        if (!outs[level] || i < 0 || i >= size * size) continue;
-        const int ly = i / size, lx = i % size, oy = blockIdx.y * size + ly, ox = blockIdx.x * size + lx;
-        if (oy >= hs[level] || ox >= ws[level]) continue;
-        const float* const v = levels[level] + i * 3;
-        store_rgb(outs[level] + (((size_t)image * hs[level] + oy) * ws[level] + ox) * pitches[level], v[0], v[1], v[2], 0.f);
+        h = (h + 1) / 2, w = (w + 1) / 2;
+        // Lanes left after `level` halvings: those whose lower bits of x and y are zero.
+        const int low = (1 << level) - 1;
+        const bool left = !((lane & 7) & low) && !((lane >> 3) & low);
+        if (outs[level] && left && x < w && y < h)
+            store_rgb(outs[level] + (((size_t)image * h + y) * w + x) * pitches[level], v[0], v[1], v[2], 0.f);
+        if (level == 2) break;
+        halve(v, {x + 1 < w, y + 1 < h}, 1 << level, 8 << level);
+        x >>= 1, y >>= 1;
     }
 }

@@ -184,13 +184,13 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
                     const float v = fminf(fmaxf(sum[t][j][r * 2 + k] + bias[j * 2 + k], 0.f), 65504.f);
                     f[j * 2 + k] = v;
 #pragma unroll
-                    for (int o = 0; o < 4; ++o) part[o] = fmaf(matte[o][j * 2 + k], v, part[o]);
+                    for (int m = 0; m < 4; ++m) part[m] = fmaf(matte[m][j * 2 + k], v, part[m]);
                 }
             // The four threads of a pixel hold four channels each.
 #pragma unroll
-            for (int o = 0; o < 4; ++o) {
-                part[o] += __shfl_xor_sync(0xffffffffu, part[o], 1);
-                part[o] += __shfl_xor_sync(0xffffffffu, part[o], 2);
+            for (int k = 0; k < 4; ++k) {
+                part[k] += __shfl_xor_sync(0xffffffffu, part[k], 1);
+                part[k] += __shfl_xor_sync(0xffffffffu, part[k], 2);
             }
             if (y >= p.h || x >= p.w_px) continue;
             const size_t at = ((size_t)image * p.h + y) * p.w_px + x;

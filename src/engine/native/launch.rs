@@ -280,7 +280,7 @@ pub fn resolve(kernels: &Kernels, bindings: &Bindings<'_>, step: &Step, tile: us
                 h: *h as i32,
                 w: *w as i32,
             };
-            let grid = [blocks(*w, 16), blocks(*h, 16), eyes as u32];
+            let grid = [blocks(*w, 64), blocks(*h, 16), eyes as u32];
             Launch { kernel: kernels.entry.clone(), grid, threads: 256, args: Args::Entry(args) }
         }
         Step::Tail { x, guide, hid, mat, input, size: [h, w], weights } => {

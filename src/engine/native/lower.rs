@@ -16,6 +16,9 @@ use super::plan::{
 use crate::engine::Error;
 use crate::rvm::graph::{Graph, Node, Op, ValueId};
 
+/// Halfs in a sector of the L2 cache.
+const SECTOR: usize = 16;
+
 /// Where a value lies, and which of its channels each physical channel is.
 #[derive(Clone)]
 pub(super) struct Home {
@@ -289,7 +292,9 @@ impl<'g> Lowering<'g> {
             physical += map.len();
         }
         let name = &graph.values[concat.output.0].name;
-        let place = self.map_buffer(name, self.size(concat.output), physical, Life::Scratch);
+        // Whole sectors of 32 bytes: a launch that writes a part of one has its rest read first.
+        let pitch = physical.next_multiple_of(SECTOR);
+        let place = self.map_buffer(name, self.size(concat.output), pitch, Life::Scratch);
         let mut image_place = place;
         for (part, offset, map) in slices {
             let place = Place { offset, ..place };
