@@ -206,12 +206,12 @@ __device__ __forceinline__ void compose(const Args& p) {
     if (__syncthreads_and(mine == own))
         fill(p.activity, p.activity_pitch, cx0 / 8, cy0 / 8, (min(OWN_W, cells_w - cx0) + 7) / 8, (rows + 7) / 8, 1);
     else
-        bleed<T>(p, s, cx0, cy0, mine, own);
+        bleed<T>(p, s, staged, cx0, cy0, mine, own);
 }
 
 }  // namespace vrp
 
-// Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers for four. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel, at least SHARED_LIST.
+// Block: 128 columns of cells. Grid: (cells / 128, cells / OWN_H). A multiprocessor has registers for four. Shared memory: SHARED_MAPS, and for the maps 32 bytes a pixel.
 #define VRP_COMPOSE(NAME, T, ARGS)                                                                         \
     extern "C" __global__ void __launch_bounds__(vrp::OWN_W, 4) NAME(const __grid_constant__ vrp::ARGS p) { \
         vrp::compose<T>(p);                                                                                \

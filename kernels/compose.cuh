@@ -168,6 +168,20 @@ __device__ __forceinline__ float finished(const Finish& finish, float alpha, flo
     return alpha * cover;
 }
 
+// Red, green and blue of a pixel: luma, and what its cell's chroma adds.
+__device__ __forceinline__ float3 rgb_of(const Factors& f, float luma, float3 chroma) {
+    return make_float3(__saturatef(fmaf(luma, f.luma_scale, chroma.x)), __saturatef(fmaf(luma, f.luma_scale, chroma.y)), __saturatef(fmaf(luma, f.luma_scale, chroma.z)));
+}
+
+// By the coefficients of alpha. Saturation makes 0 of what is not a number: invisible. `cover` is of a finish only.
+template <typename Args>
+__device__ __forceinline__ float opacity_of(const Args& p, float slope, float offset, float3 rgb, float cover) {
+    const float opacity = __saturatef(fmaf(slope, rgb.x + rgb.y + rgb.z, offset));
+    if constexpr (Args::FINISHED) return finished(p.finish, opacity, cover);
+    else return opacity;
+}
+__device__ __forceinline__ unsigned opacity_code(float opacity) { return __float_as_uint(fmaf(opacity, 255.f, MAGIC)) & 0xff; }
+
 // Coefficients of colour, then of alpha: slopes 0 to 3, offsets 4 to 7.
 //
 // A pixel: its alpha (the low byte) and luma in samples, and its share of the cell's sums, with which they start
@@ -175,17 +189,12 @@ __device__ __forceinline__ float finished(const Finish& finish, float alpha, flo
 template <bool FIRST, typename Args>
 __device__ __forceinline__ unsigned shade(const Args& p, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums, float cover) {
     const Factors& f = p.factors;
-    const float red = __saturatef(fmaf(luma_in, f.luma_scale, chroma.x));
-    const float green = __saturatef(fmaf(luma_in, f.luma_scale, chroma.y));
-    const float blue = __saturatef(fmaf(luma_in, f.luma_scale, chroma.z));
-    // Saturation makes 0 of what is not a number: invisible.
-    float opacity = __saturatef(fmaf(k[3], red + green + blue, k[7]));
-    if constexpr (Args::FINISHED) opacity = finished(p.finish, opacity, cover);
-    const float rounded = fmaf(opacity, 255.f, MAGIC);
+    const float3 rgb = rgb_of(f, luma_in, chroma);
+    const float rounded = fmaf(opacity_of(p, k[3], k[7], rgb, cover), 255.f, MAGIC);
     const float weight = rounded - MAGIC;
-    const float d_red = __saturatef(fmaf(k[0], red, k[4])) - red;
-    const float d_green = __saturatef(fmaf(k[1], green, k[5])) - green;
-    const float d_blue = __saturatef(fmaf(k[2], blue, k[6])) - blue;
+    const float d_red = __saturatef(fmaf(k[0], rgb.x, k[4])) - rgb.x;
+    const float d_green = __saturatef(fmaf(k[1], rgb.y, k[5])) - rgb.y;
+    const float d_blue = __saturatef(fmaf(k[2], rgb.z, k[6])) - rgb.z;
     luma = fmaf(f.luma_red, d_red, fmaf(f.luma_green, d_green, fmaf(f.luma_blue, d_blue, luma_in)));
     sums.alpha = FIRST ? weight : sums.alpha + weight;
     sums.luma = FIRST ? weight * luma : fmaf(weight, luma, sums.luma);
@@ -198,12 +207,10 @@ __device__ __forceinline__ unsigned shade(const Args& p, const float (&k)[8], fl
 // As `shade` where alpha is 1: sums have no weights.
 template <bool FIRST>
 __device__ __forceinline__ void shade_solid(const Factors& f, const float (&k)[8], float luma_in, float3 chroma, float& luma, Sums& sums) {
-    const float red = __saturatef(fmaf(luma_in, f.luma_scale, chroma.x));
-    const float green = __saturatef(fmaf(luma_in, f.luma_scale, chroma.y));
-    const float blue = __saturatef(fmaf(luma_in, f.luma_scale, chroma.z));
-    const float d_red = __saturatef(fmaf(k[0], red, k[4])) - red;
-    const float d_green = __saturatef(fmaf(k[1], green, k[5])) - green;
-    const float d_blue = __saturatef(fmaf(k[2], blue, k[6])) - blue;
+    const float3 rgb = rgb_of(f, luma_in, chroma);
+    const float d_red = __saturatef(fmaf(k[0], rgb.x, k[4])) - rgb.x;
+    const float d_green = __saturatef(fmaf(k[1], rgb.y, k[5])) - rgb.y;
+    const float d_blue = __saturatef(fmaf(k[2], rgb.z, k[6])) - rgb.z;
     luma = fmaf(f.luma_red, d_red, fmaf(f.luma_green, d_green, fmaf(f.luma_blue, d_blue, luma_in)));
     sums.luma = FIRST ? luma : sums.luma + luma;
     sums.luma_in = FIRST ? luma_in : sums.luma_in + luma_in;

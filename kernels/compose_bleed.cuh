@@ -19,14 +19,52 @@ __device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
     return any;
 }
 
+// Whether a cell of the ring may be visible. Most of those that a block asks for are not, since they lie beside empty
+// ones, and opacity alone takes far less than shading a cell does.
+template <typename T, typename Args>
+__device__ __forceinline__ bool may_show(const Args& p, const Shared& s, const Staged& staged, int cx, int cy) {
+    const Picture& in = p.picture;
+    const Rect eye = p.eyes[max(staged.eye, 0)];
+    const int x = cx * 2, y = cy * 2, left = x - eye.x, top = y - eye.y;
+    // Where the copy of the maps does not tell of the whole cell it is shaded.
+    if (!staged.copied || left < 0 || top < 0 || left + 1 >= eye.width || top + 1 >= eye.height || x + 1 >= in.width || y + 1 >= in.height) return true;
+    const Tap* const taps = eye_taps(p, staged.eye);
+    const Tap across[2] = {taps[left], taps[left + 1]}, down[2] = {taps[eye.width + top], taps[eye.width + top + 1]};
+    auto map = [&](unsigned row, unsigned column, int which) { return s.maps[(row - staged.row) * staged.width + column - staged.column][which].w; };
+    bool clear = true;
+    for (unsigned row = down[0].first; row <= down[1].second; ++row)
+        for (unsigned column = across[0].first; column <= across[1].second; ++column)
+            clear = clear && clear_at(p, map(row, column, 0), map(row, column, 1));
+    if (clear) return false;
+    const unsigned code_bits = p.code_bits & 0xffff;
+    const size_t at = (size_t)cy * in.chroma_pitch;
+    const float u = (float)(reinterpret_cast<const T*>(in.u + at)[cx * in.chroma_step] & code_bits);
+    const float v = (float)(reinterpret_cast<const T*>(in.v + at)[cx * in.chroma_step] & code_bits);
+    const float3 chroma = chroma_rgb(p.factors, u, v);
+    bool shows = false;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const Tap &a = across[i & 1], &d = down[i >> 1];
+        auto between = [&](int which) {
+            const float upper = mix(map(d.first, a.first, which), map(d.first, a.second, which), a.weight);
+            return mix(upper, mix(map(d.second, a.first, which), map(d.second, a.second, which), a.weight), d.weight);
+        };
+        const float luma = (float)(reinterpret_cast<const T*>(in.y + (size_t)(y + (i >> 1)) * in.y_pitch)[x + (i & 1)] & code_bits);
+        float share = 1.f;
+        if constexpr (Args::FINISHED) share = cover(p.finish.circles[staged.eye], x + (i & 1), y + (i >> 1));
+        shows = shows || opacity_code(opacity_of(p, between(0), between(1), rgb_of(p.factors, luma, chroma), share)) != 0;
+    }
+    return shows;
+}
+
 // Gives empty cells of a block their colour and the block its activity. `mine` has a bit for each visible cell
 // of this thread's column, `own` for each that lies in the picture. Cells that take some work are listed
 // first, so that all threads share it.
 template <typename T, typename Args>
-__device__ __noinline__ void bleed(const Args& p, Shared& s, int cx0, int cy0, unsigned mine, unsigned own) {
+__device__ __noinline__ void bleed(const Args& p, Shared& s, const Staged& staged, int cx0, int cy0, unsigned mine, unsigned own) {
     const int lane = threadIdx.x, warp = lane >> 5;
     const int width = p.picture.width, height = p.picture.height, cells_w = (width + 1) / 2, cells_h = (height + 1) / 2;
-    if (lane < 2) s.listed[lane] = 0;
+    if (lane < 3) s.listed[lane] = 0;
     for (int row = 0; row < OWN_H; ++row) {
         const unsigned solid = __ballot_sync(0xffffffffu, (mine | ~own) >> row & 1), seen = __ballot_sync(0xffffffffu, mine >> row & 1);
         if ((lane & 31) == 0) s.solid[row][warp] = solid, s.seen[row + REACH][warp] = seen;
@@ -68,6 +106,14 @@ __device__ __noinline__ void bleed(const Args& p, Shared& s, int cx0, int cy0, u
     __syncthreads();
     for (int i = lane; i < (int)s.listed[0]; i += OWN_W) {
         const int row = s.list[i] >> 8, column = s.list[i] & 0xff;
+        if (may_show<T>(p, s, staged, cx0 + column - REACH, cy0 + row - REACH))
+            s.list[RING + atomicAdd(&s.listed[1], 1u)] = s.list[i];
+        else
+            s.cells[row].set(column, Cell{});
+    }
+    __syncthreads();
+    for (int i = lane; i < (int)s.listed[1]; i += OWN_W) {
+        const int row = s.list[RING + i] >> 8, column = s.list[RING + i] & 0xff;
         const Cell cell = lone_cell<T>(p, cx0 + column - REACH, cy0 + row - REACH, false);
         s.cells[row].set(column, cell);
         if (cell_alpha(cell.luma)) atomicOr(&s.seen[row][column >> 5], 1u << (column & 31));
@@ -84,12 +130,12 @@ __device__ __noinline__ void bleed(const Args& p, Shared& s, int cx0, int cy0, u
     for (unsigned empty = own & ~mine; empty; empty &= empty - 1) {
         const int row = __ffs(empty) - 1;
         if (any_near(s, row, lane))
-            s.list[RING + atomicAdd(&s.listed[1], 1u)] = (unsigned short)(row << 8 | lane);
+            s.list[RING + atomicAdd(&s.listed[2], 1u)] = (unsigned short)(row << 8 | lane);
         else
             paint(row, lane, p.black, 128, 128);
     }
     __syncthreads();
-    for (int i = lane; i < (int)s.listed[1]; i += OWN_W) {
+    for (int i = lane; i < (int)s.listed[2]; i += OWN_W) {
         const int row = s.list[RING + i] >> 8, column = s.list[RING + i] & 0xff;
         uint4 sum = make_uint4(0, 0, 0, 0);
         for (int dy = 0; dy <= 2 * REACH; ++dy)

@@ -11,7 +11,7 @@ constexpr int REACH = 2, OWN_W = 128, OWN_H = 16, ROWS = OWN_H + 2 * REACH, COLU
 constexpr int RING = 2 * REACH * (COLUMNS + OWN_H);  // cells around a block that its empty cells may need
 constexpr int WARPS = OWN_W / 32, WORDS = WARPS + 1;
 constexpr unsigned NOWHERE = 0x80000000u;  // a row of pixels that no eye has
-constexpr int SHARED_MAPS = 34080, SHARED_LIST = 5280;
+constexpr int SHARED_MAPS = 39360;
 static_assert(OWN_W % 8 == 0 && OWN_H % 8 == 0 && OWN_H <= 32, "whole blocks of activity, a bit per row");
 
 // Two rows of pixels: the upper row of the maps for each, and how far below that the pixels lie.
@@ -57,13 +57,11 @@ struct Shared {
     unsigned solid[OWN_H][WARPS];  // own cells that are visible or not in the picture
     unsigned seen[ROWS][WORDS];    // all cells that are visible
     unsigned split;                // rows of cells that are not wholly in the eye whose maps are staged, as bits
-    unsigned listed[2];            // cells of the ring and of the block in the list
-    union {
-        float4 maps[1][2];                          // slopes and offsets under the block: map_room pixels
-        unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, ring first: row * 256 + column
-    };
+    unsigned listed[3];            // cells in the list: of the ring, those of them that may be visible, of the block
+    unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, row * 256 + column: of the ring, then one of the others
+    float4 maps[1][2];             // slopes and offsets under the block: map_room pixels
 };
-static_assert(offsetof(Shared, maps) == SHARED_MAPS && sizeof(Shared::list) <= SHARED_LIST, "mirrored in src/kernels/compose/launch.rs");
+static_assert(offsetof(Shared, maps) == SHARED_MAPS, "mirrored in src/kernels/compose/launch.rs");
 
 // Fills a rectangle of a plane with a byte, by 16 bytes where everything is a multiple of that.
 __device__ __forceinline__ void fill(unsigned char* plane, int pitch, int x, int y, int w, int h, unsigned char value) {

@@ -67,10 +67,9 @@ __device__ __forceinline__ void conv_epilogue(const ConvArgs& p, int image, size
         // 65504 is the largest half; a value beyond it would become infinite and spread.
 #pragma unroll
         for (int i = 0; i < 8; ++i) v[i] = fminf(fmaxf(v[i], -65504.f), 65504.f);
-        if (channel < p.split_channel)
-            store8(p.y0 + at * p.y0_pitch + channel, pack(v));
-        else
-            store8(p.y1 + at * p.y1_pitch + (channel - p.split_channel), pack(v));
+        const bool first = channel < p.split_channel;
+        __half* const y = first ? p.y0 + at * p.y0_pitch + channel : p.y1 + at * p.y1_pitch + (channel - p.split_channel);
+        store8(y, pack(v));
     } else if (p.mode == CONV_GRU_GATES) {
         if (channel < p.gru_channels) {
             load_f32x8(p.state + at * p.gru_channels + channel, t);

@@ -42,8 +42,13 @@ struct alignas(16) Half8 {
     __half2 v[4];
 };
 
-__device__ __forceinline__ Half8 load8(const __half* p) { return *reinterpret_cast<const Half8*>(p); }
-__device__ __forceinline__ void store8(__half* p, const Half8& x) { *reinterpret_cast<Half8*>(p) = x; }
+// As one access of 16 bytes: a struct would be copied by its members, with four.
+__device__ __forceinline__ Half8 load8(const __half* p) {
+    Half8 x;
+    *reinterpret_cast<uint4*>(&x) = *reinterpret_cast<const uint4*>(p);
+    return x;
+}
+__device__ __forceinline__ void store8(__half* p, const Half8& x) { *reinterpret_cast<uint4*>(p) = *reinterpret_cast<const uint4*>(&x); }
 
 __device__ __forceinline__ void unpack(const Half8& x, float (&f)[8]) {
 #pragma unroll
@@ -59,6 +64,11 @@ __device__ __forceinline__ Half8 pack(const float (&f)[8]) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) x.v[i] = __floats2half2_rn(f[2 * i], f[2 * i + 1]);
     return x;
+}
+
+__device__ __forceinline__ void load_f32x4(const float* p, float (&f)[4]) {
+    const float4 a = *reinterpret_cast<const float4*>(p);
+    f[0] = a.x, f[1] = a.y, f[2] = a.z, f[3] = a.w;
 }
 
 __device__ __forceinline__ void load_f32x8(const float* p, float (&f)[8]) {

@@ -30,6 +30,25 @@ constexpr int TAIL_X_ROW = 40, TAIL_W0_ROW = 376, TAIL_H_ROW = 24, TAIL_W1_ROW =
 constexpr int TAIL_X = 20 * 20 * TAIL_X_ROW, TAIL_H = 336 * TAIL_H_ROW;
 constexpr int TAIL_W0 = 16 * TAIL_W0_ROW, TAIL_W1 = 16 * TAIL_W1_ROW;
 
+// Output channels are dealt to the columns of a product such that a lane, which holds two of every eight columns, has
+// four neighbours and stores them at once. This is the channel of a row of weights in shared memory.
+__device__ __forceinline__ int tail_channel(int row) { return (row >> 1 & 3) * 4 + (row >> 3) * 2 + (row & 1); }
+
+__device__ __forceinline__ void store4(__half* to, float a, float b, float c, float d) {
+    const __half2 low = __floats2half2_rn(a, b), high = __floats2half2_rn(c, d);
+    *reinterpret_cast<uint2*>(to) = make_uint2(reinterpret_cast<const unsigned&>(low), reinterpret_cast<const unsigned&>(high));
+}
+
+// Copies 16 rows of ROW weights to shared memory as their channels are dealt.
+template <int ROW>
+__device__ __forceinline__ void deal_weights(__half* to, const __half* from) {
+    constexpr int GROUPS = ROW / 8;
+    for (int i = threadIdx.x; i < 16 * GROUPS; i += 256) {
+        const int row = i / GROUPS, group = i - row * GROUPS;
+        copy16(shared_address(to + i * 8), from + tail_channel(row) * ROW + group * 8, true);
+    }
+}
+
 }  // namespace vrp
 
 // Grid: (w / 16, h / 16, n). Dynamic shared memory: 2 * (TAIL_X + TAIL_H + TAIL_W0 + TAIL_W1) bytes.
@@ -42,7 +61,8 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
     const int oy = blockIdx.y * 16, ox = blockIdx.x * 16, image = blockIdx.z;
 
-    for (int i = tid; i < (TAIL_W0 + TAIL_W1) / 8; i += 256) copy16(shared_address(ws + i * 8), p.w + i * 8, true);
+    deal_weights<TAIL_W0_ROW>(ws, p.w);
+    deal_weights<TAIL_W1_ROW>(ws + TAIL_W0, p.w + TAIL_W0);
     copy_commit();
     dependency_wait();
 
@@ -96,8 +116,7 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
         const uint32_t b = shared_address(ws + b_row * TAIL_W0_ROW + b_group * 8);
         uint32_t a[3];
         float sum[3][2][4] = {}, bias[4];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) bias[i] = p.bias[(i >> 1) * 8 + (lane & 3) * 2 + (i & 1)];
+        load_f32x4(p.bias + (lane & 3) * 4, bias);
 #pragma unroll
         for (int t = 0; t < 3; ++t) {
             const int pixel = min((warp + t * 8) * 16 + (lane & 15), 323);
@@ -131,13 +150,10 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
                 const int y = oy - 1 + pixel / 18, x = ox - 1 + pixel % 18;
                 // Beyond the image the second convolution sees zeros, not this one's bias.
                 const bool inside = pixel < 324 && (unsigned)y < (unsigned)p.h && (unsigned)x < (unsigned)p.w_px;
+                float f[4];
 #pragma unroll
-                for (int j = 0; j < 2; ++j) {
-                    const int c = j * 8 + (lane & 3) * 2;
-                    const float u = inside ? fmaxf(sum[t][j][r * 2] + bias[j * 2], 0.f) : 0.f;
-                    const float v = inside ? fmaxf(sum[t][j][r * 2 + 1] + bias[j * 2 + 1], 0.f) : 0.f;
-                    *reinterpret_cast<__half2*>(hs + pixel * TAIL_H_ROW + c) = __floats2half2_rn(fminf(u, 65504.f), fminf(v, 65504.f));
-                }
+                for (int i = 0; i < 4; ++i) f[i] = inside ? fminf(fmaxf(sum[t][i >> 1][r * 2 + (i & 1)] + bias[i], 0.f), 65504.f) : 0.f;
+                store4(hs + pixel * TAIL_H_ROW + (lane & 3) * 4, f[0], f[1], f[2], f[3]);
             }
         }
     }
@@ -161,13 +177,9 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
     }
     // Read once: stores in between would have the compiler read them for every pixel.
     float bias[4], matte[4][4];
+    load_f32x4(p.bias + 16 + (lane & 3) * 4, bias);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        const int c = (i >> 1) * 8 + (lane & 3) * 2 + (i & 1);
-        bias[i] = p.bias[16 + c];
-#pragma unroll
-        for (int o = 0; o < 4; ++o) matte[o][i] = p.bias[32 + o * 16 + c];
-    }
+    for (int m = 0; m < 4; ++m) load_f32x4(p.bias + 32 + m * 16 + (lane & 3) * 4, matte[m]);
     const int o = lane & 3;
     const float matte_bias = p.bias[96 + o];
 #pragma unroll
@@ -194,9 +206,7 @@ extern "C" __global__ void __launch_bounds__(256, 3) vrp_tail(vrp::TailArgs p) {
             }
             if (y >= p.h || x >= p.w_px) continue;
             const size_t at = ((size_t)image * p.h + y) * p.w_px + x;
-            __half* const hid = p.hid + at * p.hid_pitch + (lane & 3) * 2;
-            *reinterpret_cast<__half2*>(hid) = __floats2half2_rn(f[0], f[1]);
-            *reinterpret_cast<__half2*>(hid + 8) = __floats2half2_rn(f[2], f[3]);
+            store4(p.hid + at * p.hid_pitch + (lane & 3) * 4, f[0], f[1], f[2], f[3]);
             const float mine = o == 0 ? part[0] : o == 1 ? part[1] : o == 2 ? part[2] : part[3];
             p.mat[at * 4 + o] = mine + matte_bias;
         }

@@ -50,9 +50,8 @@ const OWN_CELLS: [usize; 2] = [128, 16];
 /// Cells around a block that are seen, too.
 const REACH: usize = 2;
 
-/// Shared memory of a block without its maps, and what it takes at least where those lie: `SHARED_MAPS` and
-/// `SHARED_LIST` in the kernel.
-const SHARED_BYTES: [usize; 2] = [34080, 5280];
+/// Shared memory of a block without its maps: `SHARED_MAPS` in the kernel.
+const SHARED_BYTES: usize = 39360;
 
 /// Bytes of a pixel of the maps.
 const MAP_BYTES: usize = 32;
@@ -113,9 +112,9 @@ impl ComposeJob {
         // Where maps are hardly enlarged there is no room for them: blocks then read them from where they lie, and the
         // result is the same.
         let wanted = map_room(eyes, map, margin);
-        let fits = SHARED_BYTES[0] + wanted * MAP_BYTES <= device.shared_bytes_max() as usize;
+        let fits = SHARED_BYTES + wanted * MAP_BYTES <= device.shared_bytes_max() as usize;
         let map_room = if fits { wanted } else { 0 };
-        let shared = SHARED_BYTES[0] + (map_room * MAP_BYTES).max(SHARED_BYTES[1]);
+        let shared = SHARED_BYTES + map_room * MAP_BYTES;
         let family = if finish.is_some() { "vrp_compose_finished" } else { "vrp_compose" };
         let kernel = |form: &str| device.kernel(&format!("{family}_{form}"), shared as u32);
         let kernels = [kernel("u8_u8")?, kernel("u16_u8")?];
