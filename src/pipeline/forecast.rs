@@ -1,7 +1,8 @@
 //! What a run would do, before it does it: for `vrpipe plan`, and nothing is written.
 #![forbid(unsafe_code)]
 
-use super::batch::{SetUp, missing};
+use super::batch::SetUp;
+use super::current::{Missing, missing};
 use super::error::{Error, chain};
 use super::matting::Models;
 use super::plan::cost::{Cost, expected_seconds};
@@ -69,7 +70,12 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let mut work = Vec::new();
     for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {
         let checked = surveyed.and_then(|plan| {
-            let (plan, _) = missing(plan, settings)?;
+            let Missing { mut plan, current, .. } = missing(plan, settings.overwrite)?;
+            let folder =
+                |output: &OutputPlan| Store::folder_for(&output.target.path, settings.temp_dir.as_deref());
+            for folder in current.iter().map(folder).filter(|folder| folder.exists()) {
+                plan.notes.push(format!("{}, which an earlier run has left, is removed", folder.display()));
+            }
             Ok((describe(&plan, settings, &setup)?, plan))
         });
         match checked {
