@@ -219,9 +219,29 @@ fn a_drained_run_goes_on_and_other_settings_begin_anew() {
     // What `plan` says of it, without a change to it; with other settings it would be of no use.
     let before = everything(folder.path());
     let told = plan(&clip, &out, &[]);
-    assert!(told.contains("goes on where an earlier run was left: "), "{told}");
+    let pieces = left.iter().filter(|name| name.ends_with(".webm")).count();
+    let there = format!("goes on where an earlier run was left: {pieces} of 31 segments are there and kept");
+    assert!(told.contains(&there) && !told.contains("anew"), "{told}");
     let told = plan(&clip, &out, &["--crf", "50"]);
-    assert!(told.contains("of no use: ") && !told.contains("goes on where"), "{told}");
+    let anew = format!("made anew: {pieces} segment");
+    assert!(told.contains(&anew) && told.contains("of no use: crf was "), "{told}");
+    assert!(!told.contains("goes on where"), "{told}");
+    let told = plan(&clip, &out, &["--output", "alpha,matte"]);
+    assert!(
+        told.contains("there and kept for some of the outputs") && !told.contains("goes on where"),
+        "{told}"
+    );
+    // And how long it takes: as much less as there are frames.
+    let [rest, whole] = ["out", "other"].map(|name| -> serde_json::Value {
+        let out = folder.path().join(name).with_extension("webm");
+        serde_json::from_str(&plan(&clip, &out, &["--json"])).unwrap()
+    });
+    let of = |json: &serde_json::Value, name: &str| json["files"][0][name].as_u64().unwrap();
+    assert_eq!((of(&rest, "segments_there"), of(&whole, "frames_there")), (pieces as u64, 0));
+    let [rest_s, whole_s] = [&rest, &whole].map(|json| json["seconds"].as_f64().unwrap());
+    let share = of(&rest, "frames_there") as f64 / of(&rest, "frames") as f64;
+    assert!(share > 0.02 && (rest_s / whole_s - (1.0 - share)).abs() < 1e-9, "{rest_s} {whole_s} {share}");
+    assert_eq!(rest["output_bytes"], whole["output_bytes"]);
     assert_eq!(everything(folder.path()), before);
 
     let stderr = done(&mut run(&clip, &out, &[]));

@@ -88,16 +88,11 @@ impl FileWork {
             return Ok((work, waiting));
         }
         let stores = work.stores()?;
-        let is_done = |segment: usize| {
-            u32::try_from(segment).is_ok_and(|number| stores.iter().all(|store| store.has(number)))
-        };
-        waiting.retain(|&segment| !is_done(segment));
-        let of = work.plan.segments.len();
-        // Any output tells how many frames a segment has.
-        let finished = stores.first().map_or_else(Vec::new, |store| store.finished());
-        let finished = finished.into_iter().filter(|(number, _)| is_done(*number as usize));
-        let resumed = finished.map(|(_, done)| done.frames).sum();
+        let done = store::done_for_all(stores.iter().map(|store| store.finished()));
+        waiting.retain(|&segment| !u32::try_from(segment).is_ok_and(|number| done.contains_key(&number)));
+        let resumed = done.values().map(|done| done.frames).sum();
         if resumed > 0 {
+            let of = work.plan.segments.len();
             let there = of - waiting.len();
             let note = format!("went on where it was left: {there} of {of} segments were there");
             locked(&work.notes).push(note);
@@ -119,7 +114,7 @@ impl FileWork {
         let count = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
         let (store, found) = Store::open(folder.clone(), &output.identity, count, output.form())
             .map_err(|source| Error::Store { path: folder.clone(), source })?;
-        if let store::Found::Other(why) = found {
+        if let store::Found::Other { why, .. } = found {
             locked(&self.notes).push(format!("begun anew, what an earlier run had left is of no use: {why}"));
         }
         Ok(Arc::clone(slot.insert(Arc::new(store))))
