@@ -12,7 +12,7 @@ use super::plan::lanes::{Lanes, Need, Streams};
 use super::plan::{FilePlan, MattePlan, OutputPlan};
 use super::progress::{Event, Observer};
 use super::report::{FileReport, MemoryReport, OutputReport, RunReport};
-use super::schedule::{FileWork, Run, run, thread_lost};
+use super::schedule::{FileWork, Run, clear, run, thread_lost};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
@@ -229,7 +229,7 @@ fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Err
     let Missing { plan, current, frames, bytes } = missing(plan, settings.overwrite)?;
     for output in &current {
         // A run that died after its last step but one has left its folder.
-        FileWork::clear(output, settings.temp_dir.as_deref())?;
+        clear(output, settings.temp_dir.as_deref())?;
     }
     if plan.outputs.is_empty() {
         let report = FileReport {
