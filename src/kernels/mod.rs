@@ -25,6 +25,8 @@ mod device_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
+mod rig;
+#[cfg(test)]
 mod treatment_tests;
 
 pub use error::Error;

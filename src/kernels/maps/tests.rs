@@ -4,15 +4,10 @@
 use super::{Cuts, MapShape, MapTouch, MapsJob, TouchedMaps, close_seam, margin, pad};
 use crate::frame::Size;
 use crate::gpu::{DeviceBuffer, Event, Stream};
-use crate::kernels::device_tests::device;
 use crate::kernels::fixtures::Random;
+use crate::kernels::rig::{cases, device};
 use crate::tensor::{Coefficients, Tensor};
 use proptest::prelude::*;
-
-fn cases() -> ProptestConfig {
-    let limit = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(limit.unwrap_or(96).min(96)) }
-}
 
 /// What a lane on the CPU does around a step.
 #[derive(Default)]
