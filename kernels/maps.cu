@@ -1,5 +1,5 @@
-// Small jobs around a step of the network, on what it sees and on what it gives. Their references: src/lane/cuts.rs,
-// wrap.rs and touch.rs; src/lane/gpu/maps.rs launches them.
+// Small jobs around a step of the network, on what it sees and on what it gives. Their references: cuts.rs, seam.rs and
+// touch.rs of src/kernels/maps/; launch.rs there launches them.
 //
 // small    [eyes, 3, h, w] floats in [0, 1]       a, b    [eyes, h, w, 4] floats
 // cuts     is this frame of another scene than the one before? If so the state of the network is cleared.
@@ -21,7 +21,7 @@ struct CutsTally {
     unsigned done;                       // blocks
     unsigned cut;                        // the verdict on the newest frame
 };
-static_assert(sizeof(CutsTally) == 280, "mirrored in src/lane/gpu/maps.rs");
+static_assert(sizeof(CutsTally) == 280, "mirrored in src/kernels/maps/launch.rs");
 
 struct CutsArgs {
     const float* small;  // rows of w + 2 * margin pixels, of which those between the margins count
@@ -34,7 +34,7 @@ struct CutsArgs {
     int first;  // there is no frame before
     int reserved;
 };
-static_assert(sizeof(CutsArgs) == 136, "mirrored in src/lane/gpu/maps.rs");
+static_assert(sizeof(CutsArgs) == 136, "mirrored in src/kernels/maps/launch.rs");
 
 __device__ __forceinline__ int luma_bin(float luma) { return min(max((int)(luma * (float)BINS), 0), BINS - 1); }
 
@@ -44,7 +44,7 @@ struct SeamArgs {
     int rows, width, margin;  // of all eyes; pixels of a row, margins included
     int reserved;
 };
-static_assert(sizeof(SeamArgs) == 32, "mirrored in src/lane/gpu/maps.rs");
+static_assert(sizeof(SeamArgs) == 32, "mirrored in src/kernels/maps/launch.rs");
 
 struct TouchArgs {
     const float* small;
@@ -61,7 +61,7 @@ struct TouchArgs {
     float smooth;  // share of the frame before
     int first;     // there is none
 };
-static_assert(sizeof(TouchArgs) == 88, "mirrored in src/lane/gpu/maps.rs");
+static_assert(sizeof(TouchArgs) == 88, "mirrored in src/kernels/maps/launch.rs");
 
 // Opacity of a pixel of the small matte.
 __device__ __forceinline__ float told_at(const TouchArgs& p, int i) {

@@ -10,7 +10,7 @@
 //! ```text
 //! units tensor frame layout packet   values; no I/O, no CUDA
 //! gpu                                contexts, streams, pinned memory, modules, NVDEC
-//! kernels                            sample, compose, key: one CUDA job each, with its reference
+//! kernels                            sample, maps, compose, key, hdr: CUDA jobs, each with its reference
 //! media                              probe and demux: Source
 //! webm                               EBML, reader, muxer
 //! vp9                                libvpx encoder, decoder, the colour + alpha pair

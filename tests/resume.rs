@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A person stands in for by a test picture that wanders over a green screen: 16 s at 30 frames a second, a key
 /// frame each half second, B-frames. Made once.
@@ -55,6 +55,54 @@ fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// What `plan` says with the options of such a run.
+fn plan(clip: &Path, out: &Path, options: &[&str]) -> String {
+    let run = run(clip, out, options);
+    let mut command = support::vrpipe();
+    let (result, stderr) = support::output(command.arg("plan").args(run.get_args().skip(1)));
+    assert_eq!(result.status.code(), Some(0), "{stderr}");
+    String::from_utf8(result.stdout).unwrap()
+}
+
+/// All below a folder: names, times of the last change, bytes of files.
+fn everything(folder: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+        let bytes = if metadata.is_dir() { Vec::new() } else { fs::read(&path).unwrap() };
+        found.extend(metadata.is_dir().then(|| everything(&path)).into_iter().flatten());
+        found.push((path, metadata.modified().unwrap(), bytes));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_plan_writes_nothing_and_leaves_what_a_run_clears_away() {
+    let Some(clip) = clip("a_plan_writes_nothing_and_leaves_what_a_run_clears_away") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.webm");
+    let options = ["--end", "2", "--output", "alpha,png"];
+    let told = plan(&clip, &out, &options);
+    assert!(told.contains("60 frames in 4 segments") && names(folder.path()).is_empty(), "{told}");
+    done(&mut run(&clip, &out, &options));
+    // As a run leaves it that dies when all is in place but its folders are not removed.
+    for (name, piece) in [("out.webm.vrpipe", "00000.webm"), ("out_png.vrpipe", "00000.frames/000001.png")] {
+        let left = folder.path().join(name).join(piece);
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::write(left, b"left").unwrap();
+        fs::write(folder.path().join(name).join("lock"), b"").unwrap();
+    }
+    let before = everything(folder.path());
+    let told = plan(&clip, &out, &options);
+    assert!(told.contains("complete and current: nothing to do"), "{told}");
+    assert!(told.contains("out_png.vrpipe, which an earlier run has left, is removed"), "{told}");
+    plan(&clip, &out, &[&options[..], &["--overwrite"]].concat());
+    assert_eq!(everything(folder.path()), before);
+    done(&mut run(&clip, &out, &options));
+    assert_eq!(names(folder.path()), ["out.webm", "out_png"]);
 }
 
 #[test]
@@ -169,19 +217,32 @@ fn a_drained_run_goes_on_and_other_settings_begin_anew() {
     assert!(!left.iter().any(|name| name.ends_with("-part")), "{left:?}");
 
     // What `plan` says of it, without a change to it; with other settings it would be of no use.
-    let plan = |options: &[&str]| {
-        let mut command = run(&clip, &out, options);
-        let arguments: Vec<_> = command.get_args().skip(1).map(ToOwned::to_owned).collect();
-        command = support::vrpipe();
-        let (result, stderr) = support::output(command.arg("plan").args(arguments));
-        assert_eq!(result.status.code(), Some(0), "{stderr}");
-        String::from_utf8(result.stdout).unwrap()
-    };
-    let told = plan(&[]);
-    assert!(told.contains("goes on where an earlier run was left: "), "{told}");
-    let told = plan(&["--crf", "50"]);
-    assert!(told.contains("of no use: ") && !told.contains("goes on where"), "{told}");
-    assert_eq!(names(&folder.path().join("out.webm.vrpipe")), left);
+    let before = everything(folder.path());
+    let told = plan(&clip, &out, &[]);
+    let pieces = left.iter().filter(|name| name.ends_with(".webm")).count();
+    let there = format!("goes on where an earlier run was left: {pieces} of 31 segments are there and kept");
+    assert!(told.contains(&there) && !told.contains("anew"), "{told}");
+    let told = plan(&clip, &out, &["--crf", "50"]);
+    let anew = format!("made anew: {pieces} segment");
+    assert!(told.contains(&anew) && told.contains("of no use: crf was "), "{told}");
+    assert!(!told.contains("goes on where"), "{told}");
+    let told = plan(&clip, &out, &["--output", "alpha,matte"]);
+    assert!(
+        told.contains("there and kept for some of the outputs") && !told.contains("goes on where"),
+        "{told}"
+    );
+    // And how long it takes: as much less as there are frames.
+    let [rest, whole] = ["out", "other"].map(|name| -> serde_json::Value {
+        let out = folder.path().join(name).with_extension("webm");
+        serde_json::from_str(&plan(&clip, &out, &["--json"])).unwrap()
+    });
+    let of = |json: &serde_json::Value, name: &str| json["files"][0][name].as_u64().unwrap();
+    assert_eq!((of(&rest, "segments_there"), of(&whole, "frames_there")), (pieces as u64, 0));
+    let [rest_s, whole_s] = [&rest, &whole].map(|json| json["seconds"].as_f64().unwrap());
+    let share = of(&rest, "frames_there") as f64 / of(&rest, "frames") as f64;
+    assert!(share > 0.02 && (rest_s / whole_s - (1.0 - share)).abs() < 1e-9, "{rest_s} {whole_s} {share}");
+    assert_eq!(rest["output_bytes"], whole["output_bytes"]);
+    assert_eq!(everything(folder.path()), before);
 
     let stderr = done(&mut run(&clip, &out, &[]));
     assert!(stderr.contains("went on where it was left"), "{stderr}");

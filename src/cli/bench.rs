@@ -1,8 +1,7 @@
 //! `vrpipe bench`: options to a measurement; prints its table or JSON, compares, writes the page.
 #![forbid(unsafe_code)]
 
-use super::args::BenchArgs;
-use super::bench_args::Drawn;
+use super::bench_args::{BenchArgs, Drawn};
 use super::{interrupt, run, say};
 use crate::pipeline::bench::{BenchOptions, BenchReport, Comparison, Subject, bench, compare, page, table};
 use crate::pipeline::{Error, PendingFile};

@@ -1,8 +1,8 @@
 //! The options of `bench`.
 #![forbid(unsafe_code)]
 
-use super::args::{EncoderArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
 use super::engine_args::EngineArgs;
+use super::run_args::{EncoderArg, MatteArg, QualityArg, Segment, parse_device, parse_segment};
 use super::shape_args::LayoutArg;
 use crate::frame::Size;
 use crate::pipeline::DeviceChoice;

@@ -1,7 +1,7 @@
 //! `vrpipe doctor`: whether a run would work here, and what to do if not.
 #![forbid(unsafe_code)]
 
-use super::args::DoctorArgs;
+use super::engine_args::DoctorArgs;
 use super::say;
 use crate::pipeline::doctor::{Wanted, checkup};
 

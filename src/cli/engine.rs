@@ -1,7 +1,7 @@
 //! `vrpipe engine`: TensorRT plans, built ahead of a run, listed and checked.
 #![forbid(unsafe_code)]
 
-use super::args::{EngineBuildArgs, EngineCommand};
+use super::engine_args::{EngineBuildArgs, EngineCommand};
 use super::say;
 use crate::pipeline::plans::{LookedAt, PlanOrder, Seen, build_plans, check_plans, list_plans};
 use crate::pipeline::{Error, Fault};

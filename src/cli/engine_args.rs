@@ -1,7 +1,7 @@
 //! Options of the commands that look at a machine and prepare it.
 #![forbid(unsafe_code)]
 
-use super::args::parse_device;
+use super::run_args::parse_device;
 use super::shape_args::LayoutArg;
 use crate::engine::tensorrt::Capability;
 use crate::pipeline::{DeviceChoice, EngineChoice};

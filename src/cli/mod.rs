@@ -16,6 +16,7 @@ mod plan;
 mod probe;
 mod progress;
 mod run;
+mod run_args;
 mod shape_args;
 mod sheet;
 mod touch_args;

@@ -31,18 +31,39 @@ fn describe(at: usize, count: usize, file: &FileForecast) -> Vec<String> {
     }
     lines.extend(file.found.iter().map(|line| format!("  {line}")));
     let frames = file.frames.map_or("an unknown number of frames".to_owned(), |n| format!("{n} frames"));
-    let (n, s) = (file.segments, if file.segments == 1 { "" } else { "s" });
-    lines.push(format!("  {frames} in {n} segment{s}"));
-    let there = file.segments_there;
+    lines.push(format!("  {frames} in {}", segments(file.segments)));
     if file.is_current {
         let are = if file.outputs.len() > 1 { "outputs are" } else { "output is" };
         lines.push(format!("  the {are} there, complete and current: nothing to do"));
-    } else if there > 0 {
-        lines.push(format!("  goes on where an earlier run was left: {there} of {n} segments are there"));
-    } else if let Some(why) = &file.useless {
-        lines.push(format!("  begins anew, what an earlier run has left is of no use: {why}"));
     }
+    lines.extend(left(file).into_iter().map(|line| format!("  {line}")));
     lines.extend(file.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+fn segments(count: usize) -> String {
+    format!("{count} segment{}", if count == 1 { "" } else { "s" })
+}
+
+/// What becomes of what an earlier run has left.
+fn left(file: &FileForecast) -> Vec<String> {
+    let mut lines = Vec::new();
+    if file.segments_there > 0 {
+        let (there, of, frames) = (file.segments_there, segments(file.segments), file.frames_there);
+        lines.push(format!(
+            "goes on where an earlier run was left: {there} of {of} are there and kept, {frames} frames"
+        ));
+    }
+    if file.segments_partly > 0 {
+        let partly = segments(file.segments_partly);
+        lines.push(format!("{partly} there and kept for some of the outputs, made for the others"));
+    }
+    if let Some(why) = &file.useless {
+        lines.push(match file.segments_useless {
+            0 => format!("what an earlier run has left is of no use: {why}"),
+            count => format!("made anew: {} that an earlier run has left, of no use: {why}", segments(count)),
+        });
+    }
     lines
 }
 

@@ -1,7 +1,7 @@
 //! The three ways to show a run: a bar, plain lines, JSON lines.
 #![forbid(unsafe_code)]
 
-use super::args::ProgressArg;
+use super::run_args::ProgressArg;
 use crate::pipeline::plan::lanes::Lanes;
 use crate::pipeline::{Event, FileReport, Observer, Silent};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};

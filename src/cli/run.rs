@@ -1,7 +1,9 @@
 //! `vrpipe run`: options to settings, then the batch.
 #![forbid(unsafe_code)]
 
-use super::args::{AudioArg, BenchArgs, EngineArgs, MatteArg, QualityArg, RunArgs};
+use super::bench_args::BenchArgs;
+use super::engine_args::EngineArgs;
+use super::run_args::{AudioArg, MatteArg, QualityArg, RunArgs};
 use super::{interrupt, progress, tell};
 use crate::kernels::key::KeyColour;
 use crate::lane::Touch;

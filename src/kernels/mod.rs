@@ -1,8 +1,8 @@
-//! The jobs done at full size: one folder each, with the formula in plain Rust and its tests.
+//! The jobs around the network, most of them at full size: one folder each, with the formula in plain Rust and its tests.
 //!
 //! ```text
-//! picture ── sample ──> small RGB tensor ──> network ──> A, b ──┐
-//!    └───────────────── compose (A, b or chroma key) ───────────┴──> 8-bit Y, U, V, alpha, activity
+//! picture ── sample ──> small RGB tensor ──> network (maps around it) ──> A, b ──┐
+//!    └───────────────── compose (A, b or chroma key) ────────────────────────────┴──> 8-bit Y, U, V, alpha, activity
 //! ```
 //!
 //! The Rust code of a job is the reference that its CUDA kernel is tested against, and what a
@@ -17,12 +17,15 @@ pub mod device;
 mod error;
 pub mod hdr;
 pub mod key;
+pub mod maps;
 pub mod sample;
 
 #[cfg(test)]
 mod device_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod rig;
 #[cfg(test)]
 mod treatment_tests;
 

@@ -3,9 +3,9 @@
 
 use super::compose::{ComposeJob, Finish, Lens, Matte, Pixel, Shade, compose};
 use super::device::{DeviceComposite, DevicePicture};
-use super::device_tests::*;
 use super::fixtures::{self, PATTERNS, Pattern, colour};
 use super::hdr::{HdrJob, ToSdr};
+use super::rig::*;
 use super::sample::{SampleJob, Stage, sample};
 use crate::frame::{Colour, Composite, Matrix, Picture, Plane, Range, Rect, Sample, Samples, Size, Yuv420};
 use crate::gpu::{DeviceBuffer, Event, Stream};

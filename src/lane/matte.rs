@@ -1,16 +1,16 @@
 //! From a decoded picture to colour and alpha planes, by the network or by a chroma key.
 //!
 //! The reference of what the GPU lane does. At the sides of an eye the picture may go round or end at a
-//! lens's circle ([`Edge`]): see `wrap` and `compose::Lens`.
+//! lens's circle ([`Edge`]): see `maps::pad` and `compose::Lens`.
 #![forbid(unsafe_code)]
 
-use super::cuts::Cuts;
-use super::touch::{MapTouch, Toned, Touch};
-use super::{Error, wrap};
+use super::Error;
+use super::touch::{Toned, Touch};
 use crate::engine::Engine;
 use crate::frame::{Composite, Picture, Rect, Size};
 use crate::kernels::compose::{Lens, Shade};
 use crate::kernels::key::ChromaKey;
+use crate::kernels::maps::{self, Cuts, TouchedMaps};
 use crate::kernels::{compose, sample};
 use crate::layout::Edge;
 use crate::rvm::StageSize;
@@ -40,7 +40,7 @@ struct Network {
     padded: Tensor,
     coefficients: Coefficients,
     cuts: Cuts,
-    maps: MapTouch,
+    touched: TouchedMaps,
 }
 
 impl Matte {
@@ -58,8 +58,8 @@ impl Matte {
         let small = Tensor::zeros([eyes, 3, height, width]);
         let padded = if margin > 0 { Tensor::zeros([eyes, 3, height, padded]) } else { Tensor::default() };
         let coefficients = Coefficients::default();
-        let (cuts, maps) = (Cuts::default(), MapTouch::default());
-        let network = Network { engine, stage, margin, small, padded, coefficients, cuts, maps };
+        let (cuts, touched) = (Cuts::default(), TouchedMaps::default());
+        let network = Network { engine, stage, margin, small, padded, coefficients, cuts, touched };
         Self { finder: Finder::Network(Box::new(network)), edge, touch: Touch::default() }
     }
 
@@ -112,7 +112,7 @@ impl Network {
     fn reset(&mut self) {
         self.engine.reset();
         self.cuts.reset();
-        self.maps.reset();
+        self.touched.reset();
     }
 
     /// The coefficients of the next picture. A state of another scene is forgotten first.
@@ -123,22 +123,23 @@ impl Network {
         touch: &Touch,
         clocks: &LaneClocks,
     ) -> Result<(), Error> {
-        let Self { engine, stage, margin, small, padded, coefficients, cuts, maps } = self;
+        let Self { engine, stage, margin, small, padded, coefficients, cuts, touched } = self;
         clocks.sample.time(|| sample::sample(picture, eyes, stage, small))?;
         if cuts.is_cut(small) {
             engine.reset();
-            maps.reset();
+            touched.reset();
         }
         if *margin == 0 {
             clocks.network.time(|| engine.step(small, coefficients))?;
         } else {
-            wrap::pad(small, *margin, padded);
+            maps::pad(small, *margin, padded);
             clocks.network.time(|| engine.step(padded, coefficients))?;
-            wrap::close(coefficients, *margin);
+            maps::close_seam(coefficients, *margin);
         }
+        let touch = touch.maps();
         if touch.changes_maps() {
             let seen = if *margin == 0 { &*small } else { &*padded };
-            maps.apply(touch, stage.ratio, seen, coefficients);
+            touched.apply(&touch, stage.ratio, seen, coefficients);
         }
         Ok(())
     }

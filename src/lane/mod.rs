@@ -13,14 +13,12 @@
 //! fixed number of frames whatever the length of the video.
 
 mod cpu;
-mod cuts;
 mod encode;
 mod error;
 mod gpu;
 mod matte;
 mod outputs;
 mod touch;
-mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -35,4 +33,3 @@ pub use gpu::{
 pub use matte::Matte;
 pub use outputs::{Encoded, OpaqueOutput, Output};
 pub use touch::Touch;
-pub use wrap::margin;

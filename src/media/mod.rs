@@ -28,6 +28,7 @@ mod tests;
 
 pub use audio::{AudioCodec, AudioPacket, AudioTrack, ChannelLayout, PcmFormat, Speaker};
 pub use audio_source::{AudioSource, AudioTiming};
+pub(crate) use bitstream::vp9;
 pub use bitstream::{AnnexB, config_obus, has_sequence_header};
 pub use error::Error;
 pub use index::{Index, IndexedPacket, SeekPoint};

@@ -1,7 +1,7 @@
 //! A run over many files: what is to be done, lanes, a report of all.
 #![forbid(unsafe_code)]
 
-use super::current::{self, Output};
+use super::current::{Missing, missing};
 use super::device::Found;
 use super::engines;
 use super::error::{Error, chain};
@@ -12,7 +12,7 @@ use super::plan::lanes::{Lanes, Need, Streams};
 use super::plan::{FilePlan, MattePlan, OutputPlan};
 use super::progress::{Event, Observer};
 use super::report::{FileReport, MemoryReport, OutputReport, RunReport};
-use super::schedule::{FileWork, Run, run, thread_lost};
+use super::schedule::{FileWork, Run, clear, run, thread_lost};
 use super::settings::{Job, MatteChoice, Settings};
 use super::stop::Stop;
 use super::survey::survey;
@@ -224,35 +224,13 @@ enum Begun {
     Skipped(Box<FileReport>),
 }
 
-/// Leaves out of a plan the outputs that are there, complete and current, and gives frames and bytes of these.
-///
-/// # Errors
-/// [`Error::Exists`] when something else has an output's name, unless it may be replaced.
-pub(super) fn missing(mut plan: FilePlan, settings: &Settings) -> Result<(FilePlan, (u64, u64)), Error> {
-    let mut there = (0, 0);
-    if settings.overwrite {
-        return Ok((plan, there));
-    }
-    let mut outputs = Vec::new();
-    for output in std::mem::take(&mut plan.outputs) {
-        match current::state(&output, plan.frames) {
-            Output::Absent => outputs.push(output),
-            Output::Current { frames, bytes } => {
-                there = (frames, there.1 + bytes);
-                plan.notes.push(format!("{} is there, complete and current", output.target.path.display()));
-                // A run that died after its last step but one has left its folder.
-                FileWork::clear(&output, settings.temp_dir.as_deref())?;
-            }
-            Output::Other(why) => return Err(Error::Exists { path: output.target.path, why }),
-        }
-    }
-    plan.outputs = outputs;
-    Ok((plan, there))
-}
-
 /// Decides whether a file is to be done, and finds what an earlier run has left of it.
 fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Error> {
-    let (plan, (frames, output_bytes)) = missing(plan, settings)?;
+    let Missing { plan, current, frames, bytes } = missing(plan, settings.overwrite)?;
+    for output in &current {
+        // A run that died after its last step but one has left its folder.
+        clear(output, settings.temp_dir.as_deref())?;
+    }
     if plan.outputs.is_empty() {
         let report = FileReport {
             input: plan.job.input.clone(),
@@ -260,7 +238,7 @@ fn begin(plan: FilePlan, place: usize, settings: &Settings) -> Result<Begun, Err
             outputs: plan.job.outputs.iter().map(OutputReport::new).collect(),
             skipped: true,
             frames,
-            output_bytes,
+            output_bytes: bytes,
             ..FileReport::default()
         };
         return Ok(Begun::Skipped(Box::new(report)));

@@ -1,14 +1,15 @@
 //! What a run would do, before it does it: for `vrpipe plan`, and nothing is written.
 #![forbid(unsafe_code)]
 
-use super::batch::{SetUp, missing};
+use super::batch::SetUp;
+use super::current::{Missing, missing};
 use super::error::{Error, chain};
 use super::matting::Models;
 use super::plan::cost::{Cost, expected_seconds};
 use super::plan::lanes::{Lanes, Need};
 use super::plan::{FilePlan, OutputPlan};
 use super::settings::{Job, Settings, Target};
-use super::store::{Found, Store};
+use super::store::{Done, Found, Store, done_for_all};
 use crate::sound::TrackPlan;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub struct Forecast {
     pub temporary_bytes: u64,
     /// Bytes of all outputs, roughly.
     pub output_bytes: u64,
-    /// Wall time, roughly.
+    /// Wall time, roughly; what an earlier run has finished takes none.
     pub seconds: f64,
 }
 
@@ -53,6 +54,12 @@ pub struct FileForecast {
     pub is_current: bool,
     /// Segments that an earlier run has finished and this one would not do again.
     pub segments_there: usize,
+    /// Frames of these.
+    pub frames_there: u64,
+    /// Segments that it has finished for some of the outputs, and that this one does for the others.
+    pub segments_partly: usize,
+    /// Segments that it has left and that are of no use.
+    pub segments_useless: usize,
     /// Why what an earlier run has left would be of no use; absent when nothing is left, or it would be used.
     pub useless: Option<String>,
     /// What the user should know.
@@ -69,13 +76,19 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
     let mut work = Vec::new();
     for (job, surveyed) in jobs.iter().zip(setup.survey_all(jobs, settings)) {
         let checked = surveyed.and_then(|plan| {
-            let (plan, _) = missing(plan, settings)?;
-            Ok((describe(&plan, settings, &setup)?, plan))
+            let Missing { mut plan, current, .. } = missing(plan, settings.overwrite)?;
+            let folder =
+                |output: &OutputPlan| Store::folder_for(&output.target.path, settings.temp_dir.as_deref());
+            for folder in current.iter().map(folder).filter(|folder| folder.exists()) {
+                plan.notes.push(format!("{}, which an earlier run has left, is removed", folder.display()));
+            }
+            let left = Left::of(&plan, settings)?;
+            Ok((describe(&plan, &left, &setup), plan, left))
         });
         match checked {
-            Ok((described, plan)) => {
+            Ok((described, plan, left)) => {
                 files.push(described);
-                work.extend(Some(plan).filter(|plan| !plan.outputs.is_empty()));
+                work.extend(Some((plan, left)).filter(|(plan, _)| !plan.outputs.is_empty()));
             }
             Err(error) => files.push(failed(job, &error)),
         }
@@ -84,17 +97,19 @@ pub fn forecast(jobs: &[Job], settings: &Settings) -> Result<Forecast, Error> {
         let (temporary_bytes, output_bytes, seconds) = (0, 0, 0.0);
         return Ok(Forecast { files, lanes: None, need: None, temporary_bytes, output_bytes, seconds });
     }
-    let segments = work.iter().map(|plan| plan.segments.len()).sum();
-    let lanes = setup.lanes_for(work.iter(), segments, settings)?;
+    let segments = work.iter().map(|(plan, left)| plan.segments.len() - left.kept.len()).sum();
+    let lanes = setup.lanes_for(work.iter().map(|(plan, _)| plan), segments, settings)?;
     let count = lanes.count() as u64;
-    let need = work.iter().map(|plan| setup.need(plan)).reduce(Need::max);
+    let need = work.iter().map(|(plan, _)| setup.need(plan)).reduce(Need::max);
     let need = need.map(|one| Need {
         host_bytes: one.host_bytes * count,
         device_bytes: one.device_bytes * count,
         ..one
     });
-    let costs: Vec<Cost> =
-        work.iter().map(|plan| Cost::of(plan, settings.quality, setup.on_gpu(plan))).collect();
+    let cost = |(plan, left): &(FilePlan, Left)| {
+        Cost::of(plan, settings.quality, setup.on_gpu(plan)).without(left.share(plan))
+    };
+    let costs: Vec<Cost> = work.iter().map(cost).collect();
     let largest = costs.iter().map(|cost| cost.output_bytes).max().unwrap_or(0);
     Ok(Forecast {
         files,
@@ -119,36 +134,68 @@ fn failed(job: &Job, error: &Error) -> FileForecast {
         frames: None,
         is_current: false,
         segments_there: 0,
+        frames_there: 0,
+        segments_partly: 0,
+        segments_useless: 0,
         useless: None,
         notes: Vec::new(),
     }
 }
 
-/// How many segments an earlier run has left that are of use, and why others are not.
-fn left(plan: &FilePlan, settings: &Settings) -> Result<(usize, Option<String>), Error> {
-    let count = u32::try_from(plan.segments.len()).unwrap_or(u32::MAX);
-    let mut of_use: Option<BTreeSet<u32>> = None;
-    let mut useless = BTreeSet::new();
-    for output in &plan.outputs {
-        let folder = Store::folder_for(&output.target.path, settings.temp_dir.as_deref());
-        let (found, there) = Store::look(&folder, &output.identity, count, output.form())
-            .map_err(|source| Error::Store { path: folder, source })?;
-        // A segment is done when it is there for every output.
-        of_use = Some(match of_use {
-            None => there,
-            Some(others) => others.intersection(&there).copied().collect(),
-        });
-        useless.extend(if let Found::Other(why) = found { Some(why) } else { None });
-    }
-    let useless = useless.into_iter().collect::<Vec<_>>().join("; ");
-    Ok((of_use.map_or(0, |there| there.len()), Some(useless).filter(|why| !why.is_empty())))
+/// What an earlier run has left of the segments of a file.
+#[derive(Default)]
+struct Left {
+    /// Those that a run takes over.
+    kept: Done,
+    /// How many others it takes over for some of the outputs, and makes for the rest.
+    partly: usize,
+    /// How many are of no use.
+    useless: usize,
+    /// Why, where something is.
+    why: Option<String>,
 }
 
-fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> Result<FileForecast, Error> {
-    let (segments_there, useless) = left(plan, settings)?;
+impl Left {
+    /// Looks at the folders of all outputs; which segments are kept goes by the rule of `FileWork::new`.
+    fn of(plan: &FilePlan, settings: &Settings) -> Result<Self, Error> {
+        let count = u32::try_from(plan.segments.len()).unwrap_or(u32::MAX);
+        let (mut all, mut useless, mut reasons) = (Vec::new(), 0, BTreeSet::new());
+        for output in &plan.outputs {
+            let folder = Store::folder_for(&output.target.path, settings.temp_dir.as_deref());
+            let (found, done) = Store::look(&folder, &output.identity, count, output.form())
+                .map_err(|source| Error::Store { path: folder, source })?;
+            all.push(done);
+            if let Found::Other { why, segments } = found {
+                useless = useless.max(segments);
+                reasons.insert(why);
+            }
+        }
+        let any: BTreeSet<u32> = all.iter().flat_map(|done| done.keys().copied()).collect();
+        let kept = done_for_all(all);
+        let why = reasons.into_iter().collect::<Vec<_>>().join("; ");
+        Ok(Self {
+            partly: any.len() - kept.len(),
+            kept,
+            useless,
+            why: Some(why).filter(|why| !why.is_empty()),
+        })
+    }
+
+    /// Frames that are kept.
+    fn frames(&self) -> u64 {
+        self.kept.values().map(|done| done.frames).sum()
+    }
+
+    /// The same as a share of all, as far as is known how many these are.
+    fn share(&self, plan: &FilePlan) -> f64 {
+        self.frames() as f64 / plan.frames.unwrap_or(0).max(1) as f64
+    }
+}
+
+fn describe(plan: &FilePlan, left: &Left, setup: &SetUp) -> FileForecast {
     let FilePlan { job, video, layout, container, .. } = plan;
     let path = setup.devices[0].decode_path_for(video, &plan.matte);
-    Ok(FileForecast {
+    FileForecast {
         input: job.input.clone(),
         output: job.first().to_path_buf(),
         outputs: job.outputs.clone(),
@@ -167,8 +214,11 @@ fn describe(plan: &FilePlan, settings: &Settings, setup: &SetUp) -> Result<FileF
         segments: plan.segments.len(),
         frames: plan.frames,
         is_current: plan.outputs.is_empty(),
-        segments_there,
-        useless,
+        segments_there: left.kept.len(),
+        frames_there: left.frames(),
+        segments_partly: left.partly,
+        segments_useless: left.useless,
+        useless: left.why.clone(),
         notes: plan.notes.clone(),
-    })
+    }
 }

@@ -108,11 +108,11 @@ pub(super) fn join(
     let go_on = || if cancel.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) };
     let path = &output.target.path;
     let finished = store.finished();
-    let frames = finished.iter().map(|(_, done)| done.frames).sum();
+    let frames = finished.values().map(|done| done.frames).sum();
     if frames == 0 {
         return Err(Error::NoFrames { path: plan.job.input.clone() });
     }
-    let sum = |of: fn(&Finished) -> u64| finished.iter().map(|(_, done)| of(done)).sum::<u64>();
+    let sum = |of: fn(&Finished) -> u64| finished.values().map(of).sum::<u64>();
     let joined = Joined {
         frames,
         end_ms: 0,
@@ -134,7 +134,7 @@ pub(super) fn join(
     let muxing = |source| Error::Mux { path: path.clone(), source };
     let (pending, file) = PendingFile::create(path).map_err(failed)?;
     let copy = BufWriter::with_capacity(1 << 20, file.try_clone().map_err(failed)?);
-    let key_frames = finished.iter().map(|(_, done)| done.key_frames).sum();
+    let key_frames = finished.values().map(|done| done.key_frames).sum();
     let mut sound = Sound::open(plan, settings)?;
     let header = header(plan, output, key_frames);
     let mut muxer = Muxer::create_with_audio(copy, &header, &sound.tracks.headers()).map_err(muxing)?;

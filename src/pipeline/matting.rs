@@ -10,8 +10,9 @@ use super::settings::Detail;
 use crate::engine::cpu::CpuEngine;
 use crate::frame::{Colour, Matrix, Rect, Size};
 use crate::kernels::key::{ChromaKey, KeyParameters};
+use crate::kernels::maps::margin;
 use crate::kernels::sample;
-use crate::lane::{self, GpuMatte, Matte, Touch, Treatment};
+use crate::lane::{GpuMatte, Matte, Touch, Treatment};
 use crate::layout::{Edge, Layout};
 use crate::media::VideoTrack;
 use crate::rvm::locate::{locate, model_folders};
@@ -79,7 +80,7 @@ pub fn matte_on_cpu(
 
 /// What the network is shown of an eye that it sees at `stage`, and how many columns of it lie beyond each side.
 pub fn shown(stage: &Stage, edge: Edge) -> (Stage, usize) {
-    let margin = if edge == Edge::Wraps { lane::margin(stage.size().width) } else { 0 };
+    let margin = if edge == Edge::Wraps { margin(stage.size().width) } else { 0 };
     (stage.widened(margin), margin)
 }
 

@@ -162,7 +162,7 @@ fn part_of(
 /// Refuses changes to a matte that what finds it cannot make.
 fn check_touch(settings: &Settings, matte: &MattePlan) -> Result<(), Error> {
     match matte {
-        MattePlan::Key(_) if settings.touch.changes_maps() => Err(Error::Usage(
+        MattePlan::Key(_) if settings.touch.maps().changes_maps() => Err(Error::Usage(
             "--matte-grow and --matte-smooth change the network's matte, a chroma key has none".into(),
         )),
         _ => Ok(()),

@@ -7,19 +7,8 @@
 
 use super::Error;
 use crate::frame::Size;
-
-/// Depth, colour space and subsampling of a key frame (section 7.2.2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ColourConfig {
-    /// Bits per sample: 8, 10 or 12.
-    pub depth: u8,
-    /// `color_space`: 0 unknown, 1 BT.601, 2 BT.709, 3 SMPTE 170M, 4 SMPTE 240M, 5 BT.2020, 7 RGB.
-    pub space: u8,
-    /// `color_range`: whether codes span the whole scale.
-    pub full_range: bool,
-    /// Whether chroma is halved across and down: `[true, true]` is 4:2:0.
-    pub subsampled: [bool; 2],
-}
+pub use crate::media::vp9::ColourConfig;
+use crate::media::vp9::{Broken, Start, Superframe};
 
 /// The uncompressed header of one frame, as far as its colour and size go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,33 +36,16 @@ pub struct FrameHeader {
 /// An empty packet, or an index that does not fit the packet.
 pub fn frames(packet: &[u8]) -> Result<Vec<&[u8]>, Error> {
     let have = packet.len();
-    let Some(&marker) = packet.last() else {
+    if packet.is_empty() {
         return Err(Error::Truncated { what: "nothing", have });
-    };
-    if marker & 0xe0 != 0xc0 {
-        return Ok(vec![packet]);
     }
-    let count = usize::from(marker & 7) + 1;
-    let bytes = usize::from(marker >> 3 & 3) + 1;
-    let index_len = 2 + count * bytes;
-    // Without the marker at both ends it is not an index but the end of a frame.
-    let Some((mut rest, index)) = have.checked_sub(index_len).and_then(|at| packet.split_at_checked(at))
-    else {
-        return Ok(vec![packet]);
-    };
-    if index[0] != marker {
-        return Ok(vec![packet]);
+    let Some(index) = Superframe::of(packet) else { return Ok(vec![packet]) };
+    if index.sizes().any(|size| size == 0) {
+        return Err(Error::Malformed { what: "frame size in superframe index", got: 0 });
     }
-    let mut frames = Vec::with_capacity(count);
-    for field in index[1..=count * bytes].chunks_exact(bytes) {
-        let len = field.iter().rev().fold(0usize, |len, &byte| len << 8 | usize::from(byte));
-        if len == 0 {
-            return Err(Error::Malformed { what: "frame size in superframe index", got: 0 });
-        }
-        let (frame, after) =
-            rest.split_at_checked(len).ok_or(Error::Truncated { what: "a superframe", have })?;
-        frames.push(frame);
-        rest = after;
+    let frames: Vec<&[u8]> = index.frames().collect();
+    if frames.len() < index.sizes().count() {
+        return Err(Error::Truncated { what: "a superframe", have });
     }
     Ok(frames)
 }
@@ -83,120 +55,28 @@ pub fn frames(packet: &[u8]) -> Result<Vec<&[u8]>, Error> {
 /// # Errors
 /// [`Error::Truncated`] or [`Error::Malformed`].
 pub fn parse(frame: &[u8]) -> Result<FrameHeader, Error> {
-    let mut bits = Bits { data: frame, at: 0 };
-    bits.expect("frame marker", 2, 2)?;
-    let (low, high) = (bits.flag()?, bits.flag()?);
-    let profile = u8::from(low) | u8::from(high) << 1;
-    if profile == 3 {
-        bits.expect("reserved bit of profile 3", 1, 0)?;
+    read(frame).map_err(|broken| match broken {
+        Broken::Cut => Error::Truncated { what: "a frame header", have: frame.len() },
+        Broken::Wrong { what, got } => Error::Malformed { what, got },
+    })
+}
+
+fn read(frame: &[u8]) -> Result<FrameHeader, Broken> {
+    let start = Start::read(frame)?;
+    let Start { profile, key, shown, show_existing, .. } = start;
+    let show_existing = show_existing.is_some();
+    let header = FrameHeader { profile, key, shown, show_existing, refreshes: 0, size: None, colour: None };
+    if show_existing {
+        return Ok(header);
     }
-    let nothing = FrameHeader {
-        profile,
-        key: false,
-        shown: true,
-        show_existing: true,
-        refreshes: 0,
-        size: None,
-        colour: None,
-    };
-    if bits.flag()? {
-        return Ok(nothing);
-    }
-    let key = !bits.flag()?;
-    let shown = bits.flag()?;
-    let error_resilient = bits.flag()?;
-    let header = FrameHeader { key, shown, show_existing: false, ..nothing };
-    if key {
-        bits.expect("sync code", 24, SYNC_CODE)?;
-        let colour = Some(bits.colour_config(profile)?);
-        return Ok(FrameHeader { colour, refreshes: 0xff, size: Some(bits.size()?), ..header });
-    }
-    let intra_only = !shown && bits.flag()?;
-    if !error_resilient {
-        bits.take(2)?;
-    }
-    if intra_only {
-        bits.expect("sync code", 24, SYNC_CODE)?;
-        if profile > 0 {
-            bits.colour_config(profile)?;
-        }
-        let refreshes = bits.take(8)? as u8;
-        return Ok(FrameHeader { refreshes, size: Some(bits.size()?), ..header });
-    }
-    let header = FrameHeader { refreshes: bits.take(8)? as u8, ..header };
-    // Three references of an index and a sign each.
-    bits.take(3 * 4)?;
-    for _ in 0..3 {
-        if bits.flag()? {
-            return Ok(header);
-        }
-    }
-    Ok(FrameHeader { size: Some(bits.size()?), ..header })
+    let body = start.body()?;
+    Ok(FrameHeader { refreshes: body.refreshes, colour: body.colour, size: body.size()?, ..header })
 }
 
 /// A whole frame of profile 0 that shows again what is kept in reference `slot`, 0 to 7, and changes
 /// nothing: marker 10, profile 00, `show_existing_frame` 1, `frame_to_show_map_idx`.
 pub(super) fn show_existing(slot: u32) -> [u8; 1] {
     [0b1000_1000 | slot as u8 & 7]
-}
-
-/// `frame_sync_code` (section 7.2.1).
-const SYNC_CODE: u64 = 0x49_83_42;
-
-/// Reads bits from the most significant one down.
-struct Bits<'a> {
-    data: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn flag(&mut self) -> Result<bool, Error> {
-        let byte = self.data.get(self.at / 8);
-        let byte = byte.ok_or(Error::Truncated { what: "a frame header", have: self.data.len() })?;
-        let bit = byte >> (7 - self.at % 8) & 1;
-        self.at += 1;
-        Ok(bit == 1)
-    }
-
-    fn take(&mut self, count: u32) -> Result<u64, Error> {
-        (0..count).try_fold(0, |value, _| Ok(value << 1 | u64::from(self.flag()?)))
-    }
-
-    fn expect(&mut self, what: &'static str, count: u32, value: u64) -> Result<(), Error> {
-        let got = self.take(count)?;
-        if got == value { Ok(()) } else { Err(Error::Malformed { what, got }) }
-    }
-
-    /// `frame_size()`: each side less one, 16 bits.
-    fn size(&mut self) -> Result<Size, Error> {
-        let width = self.take(16)? as usize + 1;
-        let height = self.take(16)? as usize + 1;
-        Ok(Size::new(width, height))
-    }
-
-    /// `color_config()`.
-    fn colour_config(&mut self, profile: u8) -> Result<ColourConfig, Error> {
-        const RGB: u8 = 7;
-        let depth = match (profile >= 2, profile >= 2 && self.flag()?) {
-            (false, _) => 8,
-            (true, false) => 10,
-            (true, true) => 12,
-        };
-        let space = self.take(3)? as u8;
-        let free_subsampling = profile & 1 == 1;
-        let (full_range, subsampled) = if space != RGB {
-            let full_range = self.flag()?;
-            (full_range, if free_subsampling { [self.flag()?, self.flag()?] } else { [true, true] })
-        } else if free_subsampling {
-            (true, [false, false])
-        } else {
-            return Err(Error::Malformed { what: "colour space in a 4:2:0 profile", got: RGB.into() });
-        };
-        if free_subsampling {
-            self.expect("reserved bit of the colour configuration", 1, 0)?;
-        }
-        Ok(ColourConfig { depth, space, full_range, subsampled })
-    }
 }
 
 #[cfg(test)]

@@ -3,45 +3,18 @@
 //! The parser pairs timestamps wrongly once a packet holds hidden frames, and passes over packets that
 //! only show an earlier frame again (both seen with driver 580). So superframes are split here, headers
 //! read as far as showing and references go, and pictures shown by this order instead of the parser's.
-//! Spec: VP9 bitstream §6.2, §7.2, §8.10 (reference update), Annex B (superframes).
+//! Spec: VP9 bitstream §7.2, §8.10 (reference update).
 #![forbid(unsafe_code)]
 
+use crate::media::vp9::{Start, Superframe};
 use std::collections::VecDeque;
 use std::ffi::c_int;
 
 /// The frames of a packet; the packet itself when it is no superframe or its index makes no sense.
 pub(super) fn frames(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let index = superframe_index(packet);
-    let (mut rest, mut sizes, width) = index.unwrap_or((packet, &[], 0));
-    let mut whole = index.is_none();
-    std::iter::from_fn(move || {
-        if std::mem::take(&mut whole) {
-            return Some(packet);
-        }
-        let (size, others) = sizes.split_at_checked(width).filter(|_| width > 0)?;
-        sizes = others;
-        let (frame, behind) = rest.split_at_checked(little_endian(size))?;
-        rest = behind;
-        Some(frame)
-    })
-    .filter(|frame| !frame.is_empty())
-}
-
-fn little_endian(bytes: &[u8]) -> usize {
-    bytes.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte))
-}
-
-/// Bytes of the frames, bytes of their sizes, and bytes of each size.
-fn superframe_index(packet: &[u8]) -> Option<(&[u8], &[u8], usize)> {
-    let marker = *packet.last()?;
-    if marker & 0xe0 != 0xc0 {
-        return None;
-    }
-    let (count, width) = (usize::from(marker & 7) + 1, usize::from(marker >> 3 & 3) + 1);
-    let (data, index) = packet.split_at_checked(packet.len().checked_sub(2 + count * width)?)?;
-    let sizes = index.get(1..1 + count * width)?;
-    let total: usize = sizes.chunks_exact(width).map(little_endian).sum();
-    (index[0] == marker && total <= data.len()).then_some((data, sizes, width))
+    let index = Superframe::of(packet).filter(|index| index.sizes().sum::<usize>() <= index.data.len());
+    let whole = index.is_none().then_some(packet);
+    whole.into_iter().chain(index.into_iter().flat_map(Superframe::frames)).filter(|frame| !frame.is_empty())
 }
 
 /// What a frame does, as far as its header says.
@@ -59,73 +32,12 @@ pub(super) enum Header {
 impl Header {
     /// Reads the start of uncompressed_header; `None` if it breaks the syntax.
     pub(super) fn read(frame: &[u8]) -> Option<Self> {
-        let mut bits = Bits::new(frame);
-        if bits.take(2)? != 2 {
-            return None;
-        }
-        let profile = bits.take(1)? | bits.take(1)? << 1;
-        if profile == 3 {
-            bits.take(1)?;
-        }
-        if bits.take(1)? == 1 {
-            return Some(Self::ShowExisting { slot: bits.take(3)? as usize });
-        }
-        let key = bits.take(1)? == 0;
-        let shown = bits.take(1)? == 1;
-        let resilient = bits.take(1)? == 1;
-        if key {
-            return Some(Self::Coded { shown, refresh: 0xff });
-        }
-        let intra_only = !shown && bits.take(1)? == 1;
-        if !resilient {
-            bits.take(2)?;
-        }
-        if intra_only {
-            bits.take(24)?;
-            if profile > 0 {
-                bits.color_config(profile)?;
-            }
-        }
-        Some(Self::Coded { shown, refresh: bits.take(8)? as u8 })
-    }
-}
-
-/// The first 64 bits; what is read here takes 53 at most.
-struct Bits {
-    word: u64,
-    left: u32,
-}
-
-impl Bits {
-    fn new(frame: &[u8]) -> Self {
-        let mut first = [0; 8];
-        let n = frame.len().min(8);
-        first[..n].copy_from_slice(&frame[..n]);
-        Self { word: u64::from_be_bytes(first), left: n as u32 * 8 }
-    }
-
-    fn take(&mut self, count: u32) -> Option<u64> {
-        self.left = self.left.checked_sub(count)?;
-        let value = self.word >> (64 - count);
-        self.word <<= count;
-        Some(value)
-    }
-
-    fn color_config(&mut self, profile: u64) -> Option<()> {
-        if profile >= 2 {
-            self.take(1)?;
-        }
-        let subsampling_is_coded = profile & 1 == 1;
-        // 7 is CS_RGB.
-        if self.take(3)? != 7 {
-            self.take(1)?;
-            if subsampling_is_coded {
-                self.take(3)?;
-            }
-        } else if subsampling_is_coded {
-            self.take(1)?;
-        }
-        Some(())
+        let start = Start::read(frame).ok()?;
+        Some(match start {
+            Start { show_existing: Some(slot), .. } => Self::ShowExisting { slot: slot.into() },
+            Start { key: true, shown, .. } => Self::Coded { shown, refresh: 0xff },
+            Start { shown, .. } => Self::Coded { shown, refresh: start.body().ok()?.refreshes },
+        })
     }
 }
 

@@ -24,6 +24,8 @@
 mod band;
 mod cell;
 mod dither;
+#[cfg(test)]
+mod exact;
 mod factors;
 mod finish;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! From a picture in device memory to a composed frame on its way to the host.
 
 use super::host::HostFrame;
-use super::maps::{MapShape, Maps};
 use super::out::Out;
 use super::rendering::Rendering;
 use super::treatment::Treatment;
@@ -13,6 +12,7 @@ use crate::gpu::{Device, Event, Stream};
 use crate::kernels::compose::ComposeJob;
 use crate::kernels::device::{DeviceComposite, DevicePicture};
 use crate::kernels::hdr::HdrJob;
+use crate::kernels::maps::{MapShape, MapsJob};
 use crate::kernels::sample::{SampleJob, Stage};
 use crate::lane::Error;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct GpuMatte {
 struct Jobs {
     to_sdr: Option<HdrJob>,
     sample: SampleJob,
-    maps: Maps,
+    maps: MapsJob,
     engine: Box<dyn DeviceEngine>,
     compose: ComposeJob,
 }
@@ -110,7 +110,7 @@ impl GpuMatte {
         let jobs = Jobs {
             to_sdr: to_sdr.map(|(map, depth)| HdrJob::new(device, size, *depth, map)).transpose()?,
             sample: SampleJob::with_margin(device, size, eyes, stage, margin)?,
-            maps: Maps::new(device, shape, &treatment.touch)?,
+            maps: MapsJob::new(device, shape, treatment.touch.maps())?,
             engine,
             compose: ComposeJob::finished(device, size, eyes, (shown, margin), &treatment.finish())?,
         };

@@ -12,9 +12,6 @@
 
 mod coded;
 mod host;
-mod maps;
-#[cfg(test)]
-mod maps_tests;
 mod matte;
 mod out;
 mod rendering;

@@ -3,7 +3,8 @@
 
 use crate::kernels::compose::Finish;
 use crate::kernels::hdr::ToSdr;
-use crate::lane::{Touch, margin};
+use crate::kernels::maps::margin;
+use crate::lane::Touch;
 use crate::layout::Edge;
 
 /// What is done; the default is nothing.

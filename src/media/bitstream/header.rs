@@ -8,7 +8,7 @@ use crate::media::Error;
 use crate::media::info::{Chroma, DeclaredColour};
 use crate::packet::Codec;
 
-use super::{av1, h264, hevc, nal, vpx};
+use super::{av1, h264, hevc, nal, vp8, vp9};
 
 /// What a codec's own header says of the pictures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,8 +107,8 @@ pub(crate) fn from_packet(
         Codec::H264 => h264::find_header(nal::units(packet, length_bytes).flatten()),
         Codec::Hevc => hevc::find_header(nal::units(packet, length_bytes).flatten()),
         Codec::Av1 => av1::find_header(packet),
-        Codec::Vp8 => Some(vpx::vp8_header(packet)),
-        Codec::Vp9 => Some(vpx::vp9_header(packet)),
+        Codec::Vp8 => Some(vp8::header(packet)),
+        Codec::Vp9 => Some(vp9::header(packet)),
     };
     found.map(|header| header.ok_or_else(|| malformed(codec, packet))).transpose()
 }
@@ -120,7 +120,7 @@ pub(crate) fn is_key(codec: Codec, configuration: &[u8], packet: &[u8]) -> bool 
         Codec::H264 => h264::is_key(packet, length_bytes),
         Codec::Hevc => hevc::is_key(packet, length_bytes),
         Codec::Av1 => av1::is_key(packet),
-        Codec::Vp8 => vpx::vp8_is_key(packet),
-        Codec::Vp9 => vpx::vp9_is_key(packet),
+        Codec::Vp8 => vp8::is_key(packet),
+        Codec::Vp9 => vp9::is_key(packet),
     }
 }

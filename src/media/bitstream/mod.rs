@@ -14,7 +14,8 @@ mod hevc;
 mod nal;
 #[cfg(test)]
 mod tests;
-mod vpx;
+mod vp8;
+pub(crate) mod vp9;
 
 pub use annexb::AnnexB;
 pub use av1::{config_obus, has_sequence_header};

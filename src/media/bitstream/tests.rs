@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::vp9::{Broken, Start};
 use super::*;
 use crate::frame::{Range, Size};
 use crate::media::info::{Chroma, DeclaredColour};
@@ -67,6 +68,24 @@ fn key_frames_of_vp8_and_vp9_hold_their_size() {
     let found = from_packet(Codec::Vp8, &[], &vp8).unwrap().unwrap();
     assert_eq!((found.size, found.depth), (Size::new(320, 240), 8));
     assert!(from_packet(Codec::Vp8, &[], &[0x11; 10]).is_err());
+}
+
+/// What is behind the part that is asked for may be cut or wrong.
+#[test]
+fn a_vp9_header_is_read_as_far_as_it_is_asked_for() {
+    let key = bytes(VP9_KEY);
+    let start = Start::read(&key[..1]).unwrap();
+    assert_eq!((start.profile, start.key, start.shown, start.show_existing), (2, true, true, None));
+    assert_eq!(start.body().err(), Some(Broken::Cut));
+    // Five bytes hold the colour, the size takes four more and some bits.
+    let body = Start::read(&key[..5]).unwrap().body().unwrap();
+    assert_eq!((body.refreshes, body.colour.unwrap().depth, body.size()), (0xff, 10, Err(Broken::Cut)));
+    let mut other = key.clone();
+    other[1] ^= 1;
+    assert!(is_key(Codec::Vp9, &[], &other) && from_packet(Codec::Vp9, &[], &other).is_err());
+    let wrong = Broken::Wrong { what: "sync code", got: 0x48_83_42 };
+    assert_eq!(Start::read(&other).unwrap().body().err(), Some(wrong));
+    assert_eq!(Start::read(&[0x40]).err(), Some(Broken::Wrong { what: "frame marker", got: 1 }));
 }
 
 #[test]

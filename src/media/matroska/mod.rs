@@ -25,6 +25,8 @@ mod demuxer;
 mod ebml;
 mod extras;
 mod lacing;
+#[cfg(test)]
+mod made;
 mod projection;
 mod scan;
 mod segment;

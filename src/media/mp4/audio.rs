@@ -152,7 +152,7 @@ fn gapless(moov: &Box<'_>, rate_hz: u32, timescale: u32) -> Option<Edit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::mp4::tests::bx;
+    use crate::media::mp4::made::bx;
 
     #[test]
     fn the_note_of_itunes_is_an_edit() {

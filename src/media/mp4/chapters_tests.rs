@@ -1,6 +1,6 @@
 //! Chapter tracks: files made box by box, the same ones damaged.
 
-use super::tests::{File, bx, words};
+use super::made::{File, bx, words};
 use crate::media::Info;
 use crate::media::info::Chapter;
 use crate::media::tests::open;

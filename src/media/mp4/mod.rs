@@ -27,6 +27,8 @@ mod demuxer;
 mod edits;
 mod entry;
 mod fragments;
+#[cfg(test)]
+mod made;
 mod movie;
 mod pcm;
 mod samples;

@@ -93,7 +93,7 @@ fn text(bytes: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::media::mp4::boxes;
-    use crate::media::mp4::tests::{bx, words};
+    use crate::media::mp4::made::{bx, words};
 
     fn moov() -> Vec<u8> {
         let chpl =

@@ -1,6 +1,6 @@
 //! Projections of a track: every box byte by byte, and the same boxes damaged.
 
-use super::tests::{File, bx, words};
+use super::made::{File, bx, words};
 use crate::layout::{Bounds, Packing, Pose, Projection};
 use crate::media::tests::open;
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::device::DeviceChoice;
-use super::super::error::Fault;
+use super::super::fault::Fault;
 use super::facts::{Facts, GpuFacts};
 use super::report::{Check, Verdict};
 use crate::engine::tensorrt::{Capability, library::PRODUCT};

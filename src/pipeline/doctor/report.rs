@@ -1,7 +1,7 @@
 //! What the doctor says: checks with verdicts, as text and as JSON.
 #![forbid(unsafe_code)]
 
-use super::super::error::Fault;
+use super::super::fault::Fault;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// What a finding means for a run.

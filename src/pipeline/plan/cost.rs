@@ -45,6 +45,13 @@ const PNG_NANOSECONDS: f64 = 15.0;
 const PNG_BYTES: f64 = 0.7;
 
 impl Cost {
+    /// What is left of the cost where this share of the frames is done already. The output is as large as ever.
+    #[must_use]
+    pub fn without(self, share: f64) -> Self {
+        let left = 1.0 - share.clamp(0.0, 1.0);
+        Self { cpu_seconds: left * self.cpu_seconds, gpu_seconds: left * self.gpu_seconds, ..self }
+    }
+
     /// The cost of a file at a quality; nothing where the file does not tell its length.
     pub fn of(plan: &FilePlan, quality: Quality, on_gpu: bool) -> Self {
         let frames = plan.frames.unwrap_or(0) as f64;
@@ -84,6 +91,14 @@ pub fn expected_seconds(costs: &[Cost], lanes: &Lanes) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_takes_no_time_and_its_room() {
+        let cost = Cost { cpu_seconds: 32.0, gpu_seconds: 4.0, output_bytes: 100 };
+        assert_eq!(cost.without(0.0), cost);
+        assert_eq!(cost.without(0.75), Cost { cpu_seconds: 8.0, gpu_seconds: 1.0, ..cost });
+        assert_eq!(cost.without(1.01), Cost { cpu_seconds: 0.0, gpu_seconds: 0.0, ..cost });
+    }
 
     #[test]
     fn what_takes_longer_limits_and_two_gpus_halve_it() {

@@ -1,6 +1,8 @@
 //! One file while it is at work: the folders of its outputs, how far it is, what went wrong, and at last its report.
 #![forbid(unsafe_code)]
 
+use super::account::add_notes;
+use super::folders::Folders;
 use super::lanes::Run;
 use crate::lane;
 use crate::pipeline::device::Found;
@@ -8,14 +10,13 @@ use crate::pipeline::error::{Error, chain};
 use crate::pipeline::join::{Joined, join};
 use crate::pipeline::plan::{FilePlan, MattePlan, OutputPlan};
 use crate::pipeline::progress::{Event, Observer};
-use crate::pipeline::report::{FileReport, OutputReport, QueueReport, SourceReport, StageReport};
+use crate::pipeline::report::FileReport;
 use crate::pipeline::settings::Settings;
 use crate::pipeline::store::{self, Store};
-use crate::pipeline::timeline::shift_note;
 use crate::sound::TrackPlan;
 use crate::telemetry::LaneClocks;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,23 +27,16 @@ pub(in super::super) struct FileWork {
     /// Place in the run as the user gave it, from 0.
     pub(in super::super) place: usize,
     pub(super) clocks: LaneClocks,
-    /// One for each output.
-    stores: Vec<StoreSlot>,
+    folders: Folders,
     /// Frames that were there when the run began.
-    resumed: u64,
+    pub(super) resumed: u64,
     done: AtomicU64,
-    retried: AtomicU32,
+    pub(super) retried: AtomicU32,
     /// Time that lanes have spent on it, in microseconds, all together.
-    lane_micros: AtomicU64,
-    notes: Mutex<Vec<String>>,
+    pub(super) lane_micros: AtomicU64,
+    pub(super) notes: Mutex<Vec<String>>,
     error: Mutex<Option<Error>>,
-    started: OnceLock<Instant>,
-}
-
-/// The folder of an output's finished segments, opened when it is first needed.
-struct StoreSlot {
-    folder: PathBuf,
-    store: Mutex<Option<Arc<Store>>>,
+    pub(super) started: OnceLock<Instant>,
 }
 
 /// The error of a thread of this program that has panicked over `input`; the panic itself was told on standard error.
@@ -50,7 +44,7 @@ pub(in super::super) fn thread_lost(input: &Path) -> Error {
     Error::Lane { path: input.to_path_buf(), source: lane::Error::ThreadLost }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each guards one value that is replaced as a whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -65,14 +59,10 @@ impl FileWork {
         place: usize,
         temp_dir: Option<&Path>,
     ) -> Result<(Self, Vec<usize>), Error> {
-        let slot = |output: &OutputPlan| StoreSlot {
-            folder: Store::folder_for(&output.target.path, temp_dir),
-            store: Mutex::default(),
-        };
         let work = Self {
             place,
             clocks: LaneClocks::default(),
-            stores: plan.outputs.iter().map(slot).collect(),
+            folders: Folders::new(&plan, temp_dir),
             resumed: 0,
             done: AtomicU64::new(0),
             retried: AtomicU32::new(0),
@@ -83,21 +73,16 @@ impl FileWork {
             plan,
         };
         let mut waiting: Vec<usize> = (0..work.plan.segments.len()).collect();
-        if !work.stores.iter().any(|slot| slot.folder.exists()) {
+        if !work.folders.any_exists() {
             // Made with the first segment: a run over a hundred files does not begin with a hundred folders.
             return Ok((work, waiting));
         }
         let stores = work.stores()?;
-        let is_done = |segment: usize| {
-            u32::try_from(segment).is_ok_and(|number| stores.iter().all(|store| store.has(number)))
-        };
-        waiting.retain(|&segment| !is_done(segment));
-        let of = work.plan.segments.len();
-        // Any output tells how many frames a segment has.
-        let finished = stores.first().map_or_else(Vec::new, |store| store.finished());
-        let finished = finished.into_iter().filter(|(number, _)| is_done(*number as usize));
-        let resumed = finished.map(|(_, done)| done.frames).sum();
+        let done = store::done_for_all(stores.iter().map(|store| store.finished()));
+        waiting.retain(|&segment| !u32::try_from(segment).is_ok_and(|number| done.contains_key(&number)));
+        let resumed = done.values().map(|done| done.frames).sum();
         if resumed > 0 {
+            let of = work.plan.segments.len();
             let there = of - waiting.len();
             let note = format!("went on where it was left: {there} of {of} segments were there");
             locked(&work.notes).push(note);
@@ -107,35 +92,7 @@ impl FileWork {
 
     /// The folders of finished segments, one for each output, made when they are first asked for.
     pub(super) fn stores(&self) -> Result<Vec<Arc<Store>>, Error> {
-        self.stores.iter().zip(&self.plan.outputs).map(|(slot, output)| self.store(slot, output)).collect()
-    }
-
-    fn store(&self, slot: &StoreSlot, output: &OutputPlan) -> Result<Arc<Store>, Error> {
-        let folder = &slot.folder;
-        let mut slot = locked(&slot.store);
-        if let Some(store) = &*slot {
-            return Ok(Arc::clone(store));
-        }
-        let count = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
-        let (store, found) = Store::open(folder.clone(), &output.identity, count, output.form())
-            .map_err(|source| Error::Store { path: folder.clone(), source })?;
-        if let store::Found::Other(why) = found {
-            locked(&self.notes).push(format!("begun anew, what an earlier run had left is of no use: {why}"));
-        }
-        Ok(Arc::clone(slot.insert(Arc::new(store))))
-    }
-
-    /// Removes what an earlier run of this output has left, if it did.
-    ///
-    /// # Errors
-    /// When it cannot be removed, or another process works there.
-    pub(in super::super) fn clear(output: &OutputPlan, temp_dir: Option<&Path>) -> Result<(), Error> {
-        let folder = Store::folder_for(&output.target.path, temp_dir);
-        if !folder.exists() {
-            return Ok(());
-        }
-        let opened = Store::open(folder.clone(), &output.identity, 0, output.form());
-        opened.and_then(|(store, _)| store.remove()).map_err(|source| Error::Store { path: folder, source })
+        self.folders.stores(&self.plan, &|note| locked(&self.notes).push(note))
     }
 
     /// The plan.
@@ -235,7 +192,7 @@ impl FileWork {
         let mut report = self.report(found);
         match ended {
             Ok(joined) => {
-                self.add_notes(&mut report, &joined);
+                add_notes(&mut report, &self.plan, &joined);
                 for (joined, output) in joined.iter().zip(&self.plan.outputs) {
                     report.frames = joined.frames;
                     report.duration_seconds = report.duration_seconds.max(joined.end_ms as f64 / 1000.0);
@@ -264,13 +221,7 @@ impl FileWork {
         report.error = Some(chain(error));
         report.exit_code = error.fault().exit_code();
         report.frames = self.done();
-        for slot in &self.stores {
-            let store = locked(&slot.store).take_if(|store| store.finished().is_empty());
-            if let Some(store) = store.and_then(Arc::into_inner) {
-                // Failing again, now in tidying up, would hide why.
-                let _ = store.remove();
-            }
-        }
+        self.folders.remove_empty();
     }
 
     /// Joins the outputs, one after the other; the folders go when all are in place.
@@ -281,44 +232,8 @@ impl FileWork {
             |(output, store): (&OutputPlan, &Arc<Store>)| join(&self.plan, (output, store), settings, cancel);
         let joined = outputs.map(join).collect::<Result<Vec<_>, _>>()?;
         drop(stores);
-        for slot in &self.stores {
-            if let Some(store) = locked(&slot.store).take().and_then(Arc::into_inner)
-                && let Err(error) = store.remove()
-            {
-                locked(&self.notes).push(format!("{} is left behind: {error}", slot.folder.display()));
-            }
-        }
+        self.folders.remove(&|note| locked(&self.notes).push(note));
         Ok(joined)
-    }
-
-    /// What is known whatever comes of the file.
-    fn report(&self, found: &Found) -> FileReport {
-        let wall_seconds = self.wall_seconds();
-        let lane_seconds = self.lane_micros.load(Ordering::Relaxed) as f64 * 1e-6;
-        let share = |busy: f64| busy / lane_seconds.max(1e-9);
-        let stages = self.clocks.read().into_iter().map(|(stage, time)| StageReport {
-            stage,
-            busy_seconds: time.busy_seconds,
-            busy_share: share(time.busy_seconds),
-        });
-        let limit = self.clocks.limit(lane_seconds);
-        FileReport {
-            limit: limit.map(|(what, share)| format!("{what} ({:.0} % of the lanes' time)", 100.0 * share)),
-            input: self.plan.job.input.clone(),
-            output: self.plan.job.first().to_path_buf(),
-            outputs: self.plan.job.outputs.iter().map(OutputReport::new).collect(),
-            source: Some(self.source_report(found)),
-            matte: Some(self.plan.matte_report.clone()),
-            encoder: Some(self.plan.coding),
-            segments: self.plan.segments.len(),
-            resumed_frames: self.resumed,
-            retries: self.retried.load(Ordering::Relaxed),
-            wall_seconds,
-            stages: stages.collect(),
-            queues: QueueReport::of(&self.clocks),
-            notes: locked(&self.notes).clone(),
-            ..FileReport::default()
-        }
     }
 
     /// A report of a file that a stop has left unfinished.
@@ -326,59 +241,5 @@ impl FileWork {
         let mut report = self.report(found);
         self.unfinished(&mut report, &Error::Interrupted);
         report
-    }
-
-    fn wall_seconds(&self) -> f64 {
-        self.started.get().map_or(0.0, |start| start.elapsed().as_secs_f64())
-    }
-
-    fn source_report(&self, found: &Found) -> SourceReport {
-        let FilePlan { video, container, layout, .. } = &self.plan;
-        let path = found.decode_path_for(video, &self.plan.matte);
-        SourceReport {
-            container: container.clone(),
-            codec: video.codec,
-            size: video.size,
-            depth: video.depth,
-            colour: video.colour,
-            frames: self.plan.frames,
-            layout: layout.clone(),
-            decoder: path.decoder,
-            decoder_reason: path.reason,
-        }
-    }
-
-    fn add_notes(&self, report: &mut FileReport, joined: &[Joined]) {
-        report.notes.extend(shift_note(&self.plan));
-        // The same of every output but PNG files, which have no times and no sound.
-        let Some(joined) = joined.iter().max_by_key(|joined| (joined.notes.len(), joined.nudged)) else {
-            return;
-        };
-        report.notes.extend(joined.notes.iter().cloned());
-        let frames = |n: u64| format!("{n} frame{}", if n == 1 { "" } else { "s" });
-        if joined.nudged > 0 {
-            let moved = frames(joined.nudged);
-            report
-                .notes
-                .push(format!("{moved} fell on the millisecond of the one before and moved on by 1 ms"));
-        }
-        if joined.by_libvpx > 0 {
-            let n = joined.by_libvpx;
-            report.notes.push(format!(
-                "{n} segments had more detail than the native encoder has room for; libvpx encoded them"
-            ));
-        }
-        if joined.complaints > 0 {
-            let n = joined.complaints;
-            report
-                .notes
-                .push(format!("the decoder complained {n} times: pictures may show damage of the input"));
-        }
-        if joined.unseen > 0 {
-            let n = joined.unseen;
-            report
-                .notes
-                .push(format!("{n} packets of the input gave no picture (damaged, or not meant to be seen)"));
-        }
     }
 }

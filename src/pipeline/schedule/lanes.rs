@@ -4,7 +4,8 @@
 use super::board::{Board, Consequence, Outcome, Task};
 use super::file::FileWork;
 use crate::pipeline::device::Found;
-use crate::pipeline::error::{Fault, chain};
+use crate::pipeline::error::chain;
+use crate::pipeline::fault::Fault;
 use crate::pipeline::matting::Models;
 use crate::pipeline::outputs::Looks;
 use crate::pipeline::plan::lanes::Lanes;

@@ -6,9 +6,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod account;
 mod board;
 mod file;
+mod folders;
 mod lanes;
 
 pub(super) use file::{FileWork, thread_lost};
+pub(super) use folders::clear;
 pub(super) use lanes::{Run, run};

@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use super::identity::Identity;
-use super::journal::{Finished, Journal};
+use super::journal::{Done, Finished, Journal};
 use crate::pipeline::output::{PART_ENDING, sync_folder_of};
 use crate::pipeline::stills;
 use std::collections::BTreeSet;
@@ -57,8 +57,13 @@ pub enum Found {
     Nothing,
     /// Work goes on where it was left.
     Same,
-    /// What was there is of no use, for this reason, and was removed.
-    Other(String),
+    /// What was there is of no use; a run removes it.
+    Other {
+        /// For this reason.
+        why: String,
+        /// Segments that were there.
+        segments: usize,
+    },
 }
 
 /// The folder, opened and locked.
@@ -125,18 +130,13 @@ impl Store {
         Ok((Self { folder, form, _lock: lock, journal: Mutex::new(journal) }, found))
     }
 
-    /// What [`Store::open`] would find, and the numbers of the segments that are there; nothing is changed.
+    /// What [`Store::open`] would find, and the segments that would be finished; nothing is changed.
     ///
     /// # Errors
     /// When the journal is there and cannot be read.
-    pub fn look(
-        folder: &Path,
-        identity: &Identity,
-        segments: u32,
-        form: Form,
-    ) -> io::Result<(Found, BTreeSet<u32>)> {
+    pub fn look(folder: &Path, identity: &Identity, segments: u32, form: Form) -> io::Result<(Found, Done)> {
         let (journal, found) = read(folder, identity, segments, form)?;
-        Ok((found, journal.finished.into_keys().collect()))
+        Ok((found, journal.finished))
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -145,8 +145,8 @@ impl Store {
     }
 
     /// What is known of each finished segment, by number.
-    pub fn finished(&self) -> Vec<(u32, Finished)> {
-        self.journal().finished.iter().map(|(&number, done)| (number, done.clone())).collect()
+    pub fn finished(&self) -> Done {
+        self.journal().finished.clone()
     }
 
     /// Whether a segment is finished.
@@ -211,18 +211,21 @@ impl Store {
 /// The journal to go on with, new where there is none of this work, with the segments that are there; and how the
 /// folder was found.
 fn read(folder: &Path, identity: &Identity, segments: u32, form: Form) -> io::Result<(Journal, Found)> {
-    let (mut journal, found) = match Journal::read(&folder.join(JOURNAL))? {
-        Some(Ok(journal)) => match identity.difference(&journal.identity) {
-            None => (journal, Found::Same),
-            Some(why) => (Journal::new(identity.clone()), Found::Other(why)),
-        },
-        Some(Err(why)) => (Journal::new(identity.clone()), Found::Other(why)),
-        None => (Journal::new(identity.clone()), Found::Nothing),
+    let anew = || Journal::new(identity.clone());
+    let is_there = |&number: &u32, done: &mut Finished| {
+        done.frames == 0 || form.is_there(&piece_in(folder, number, form), done)
     };
-    journal.finished.retain(|&number, done| {
-        number < segments && (done.frames == 0 || form.is_there(&piece_in(folder, number, form), done))
-    });
-    Ok((journal, found))
+    let mut journal = match Journal::read(&folder.join(JOURNAL))? {
+        Some(Ok(journal)) => journal,
+        Some(Err(why)) => return Ok((anew(), Found::Other { why, segments: 0 })),
+        None => return Ok((anew(), Found::Nothing)),
+    };
+    journal.finished.retain(is_there);
+    if let Some(why) = identity.difference(&journal.identity) {
+        return Ok((anew(), Found::Other { why, segments: journal.finished.len() }));
+    }
+    journal.finished.retain(|&number, _| number < segments);
+    Ok((journal, Found::Same))
 }
 
 fn piece_in(folder: &Path, number: u32, form: Form) -> PathBuf {

@@ -34,20 +34,33 @@ pub struct Finished {
     pub by_libvpx: bool,
 }
 
+/// Finished segments by number.
+pub type Done = BTreeMap<u32, Finished>;
+
+/// The segments that need not be done again, of what is finished of each output of a file: those that all of them have.
+/// Where that is so the first tells as much of a segment as any.
+pub fn done_for_all(outputs: impl IntoIterator<Item = Done>) -> Done {
+    let both = |mut done: Done, other: Done| {
+        done.retain(|number, _| other.contains_key(number));
+        done
+    };
+    outputs.into_iter().reduce(both).unwrap_or_default()
+}
+
 /// The journal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Journal {
     format: u32,
     /// Whose segments these are.
     pub identity: Identity,
-    /// Finished segments by number.
-    pub finished: BTreeMap<u32, Finished>,
+    /// What is finished.
+    pub finished: Done,
 }
 
 impl Journal {
     /// A journal with nothing done.
     pub fn new(identity: Identity) -> Self {
-        Self { format: FORMAT, identity, finished: BTreeMap::new() }
+        Self { format: FORMAT, identity, finished: Done::new() }
     }
 
     /// Reads a journal; why it is of no use, in words, when it is not.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use folder::{Form, Found, Store};
 pub use identity::{Identity, SourceIdentity};
-pub use journal::Finished;
+pub use journal::{Done, Finished, done_for_all};
 
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;

@@ -1,6 +1,6 @@
 //! The folder as runs leave it that ended well, were killed, had other settings, or are still at work.
 
-use super::{Finished, Form, Found, Identity, SourceIdentity, Store};
+use super::{Done, Finished, Form, Found, Identity, SourceIdentity, Store, done_for_all};
 use crate::pipeline::output::PendingFile;
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn write_segment(store: &Store, number: u32, bytes: &[u8]) {
 }
 
 fn numbers(store: &Store) -> Vec<u32> {
-    store.finished().into_iter().map(|(number, _)| number).collect()
+    store.finished().into_keys().collect()
 }
 
 fn open(folder: &Path, quality: &str) -> (Store, Found) {
@@ -47,12 +47,12 @@ fn work_goes_on_where_it_was_left() {
     let before = fs::read_dir(&folder).unwrap().count();
     let look = |quality, segments| {
         let (found, there) = Store::look(&folder, &identity(quality), segments, Form::WebM).unwrap();
-        (found, there.into_iter().collect::<Vec<_>>())
+        (found, there.into_keys().collect::<Vec<_>>())
     };
     assert_eq!(look("fast", 10), (Found::Same, vec![0, 2, 4]));
     assert_eq!(look("fast", 2), (Found::Same, vec![0]));
     let why = "quality was fast and is best".to_owned();
-    assert_eq!(look("best", 10), (Found::Other(why), Vec::new()));
+    assert_eq!(look("best", 10), (Found::Other { why, segments: 3 }, Vec::new()));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), before, "a look changes nothing");
 
     let (store, found) = open(&folder, "fast");
@@ -96,12 +96,23 @@ fn other_settings_begin_anew_and_say_why() {
     write_segment(&store, 0, b"bytes");
     drop(store);
     let (store, found) = open(&folder, "best");
-    assert_eq!(found, Found::Other("quality was fast and is best".to_owned()));
+    assert_eq!(found, Found::Other { why: "quality was fast and is best".to_owned(), segments: 1 });
     assert!(numbers(&store).is_empty() && !folder.join("00000.webm").exists());
     drop(store);
     fs::write(folder.join("journal.json"), b"{ \"format\": 1, ").unwrap();
     let (_store, found) = open(&folder, "best");
-    assert!(matches!(found, Found::Other(why) if why.contains("cannot be understood")));
+    assert!(matches!(found, Found::Other { why, segments: 0 } if why.contains("cannot be understood")));
+}
+
+#[test]
+fn a_segment_is_done_when_every_output_has_it() {
+    let done = |numbers: &[u32], frames| -> Done {
+        numbers.iter().map(|&number| (number, Finished { frames, ..Finished::default() })).collect()
+    };
+    assert_eq!(done_for_all([]), Done::new());
+    assert_eq!(done_for_all([done(&[0, 3], 5)]), done(&[0, 3], 5));
+    assert_eq!(done_for_all([done(&[0, 1, 3], 5), done(&[1, 2, 3], 5), done(&[3], 5)]), done(&[3], 5));
+    assert_eq!(done_for_all([done(&[0, 1], 5), Done::new()]), Done::new());
 }
 
 #[test]

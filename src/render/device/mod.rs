@@ -12,6 +12,8 @@ mod backdrop;
 mod job;
 mod opaque;
 mod packed;
+#[cfg(test)]
+mod rig;
 mod tables;
 #[cfg(test)]
 mod tests;

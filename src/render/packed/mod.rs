@@ -24,6 +24,7 @@ mod corners;
 mod geometry;
 mod packer;
 mod remap;
+mod sources;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ mod clock;
 mod decoder;
 mod matroska;
 mod nut;
+mod nut_headers;
 mod nut_input;
 #[cfg(test)]
 mod nut_tests;

@@ -8,6 +8,7 @@
 
 use std::io::Read;
 
+use super::nut_headers::{INVALID, MAX_HEADER_BYTES, Main, Shape, Stream};
 use super::nut_input::{Fault, Input};
 
 /// Opening of a file (`file_id`).
@@ -28,38 +29,6 @@ const SIDE_DATA: u64 = 1 << 8;
 const HEADER_IDX: u64 = 1 << 10;
 const MATCH_TIME: u64 = 1 << 11;
 const CODED: u64 = 1 << 12;
-const INVALID: u64 = 1 << 13;
-
-/// Largest header this reader goes into; ffmpeg's are below 300 bytes.
-const MAX_HEADER_BYTES: u64 = 1 << 16;
-
-/// One line of the table of frame codes (`main_header`).
-#[derive(Clone, Copy)]
-struct FrameCode {
-    flags: u64,
-    pts_delta: i64,
-    stream: u64,
-    size_mul: u64,
-    size_lsb: u64,
-    reserved: u64,
-    header: u64,
-}
-
-/// What the stream header says (`stream_header`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Stream {
-    pub(super) fourcc: [u8; 4],
-    pub(super) shape: Shape,
-    time_base: u64,
-    msb_pts_shift: u32,
-}
-
-/// The part of it that depends on the class of the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shape {
-    Video { width: u64, height: u64 },
-    Sound { rate_hz: u64, channels: u64 },
-}
 
 /// A video stream's form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,25 +49,14 @@ pub(super) struct Frame {
 
 pub(super) struct Reader<R> {
     input: Input<R>,
-    codes: Vec<FrameCode>,
-    /// Ticks as `num / den` seconds.
-    time_bases: Vec<(u64, u64)>,
-    /// Lengths of elision headers, of which only the empty one is accepted.
-    headers: usize,
+    main: Main,
     stream: Option<Stream>,
     last_pts: i64,
 }
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(input: R) -> Self {
-        Self {
-            input: Input::new(input),
-            codes: Vec::new(),
-            time_bases: Vec::new(),
-            headers: 1,
-            stream: None,
-            last_pts: 0,
-        }
+        Self { input: Input::new(input), main: Main::default(), stream: None, last_pts: 0 }
     }
 
     pub(super) fn stream(&self) -> Option<Stream> {
@@ -168,7 +126,7 @@ impl<R: Read> Reader<R> {
             return Err(self.input.malformed("header too large"));
         }
         match startcode {
-            MAIN => self.main_header()?,
+            MAIN => self.main = Main::read(&mut self.input)?,
             STREAM => self.stream_header()?,
             SYNCPOINT => self.syncpoint()?,
             // Info and index, and any packet that a later version may add.
@@ -181,115 +139,8 @@ impl<R: Read> Reader<R> {
         self.input.skip(left)
     }
 
-    fn main_header(&mut self) -> Result<(), Fault> {
-        if self.input.number()? != 3 {
-            return Err(self.input.malformed("version is not 3"));
-        }
-        if self.input.number()? != 1 {
-            return Err(self.input.malformed("not one stream"));
-        }
-        self.input.number()?;
-        let count = self.input.number()?;
-        if !(1..=16).contains(&count) {
-            return Err(self.input.malformed("number of time bases"));
-        }
-        self.time_bases.clear();
-        for _ in 0..count {
-            let (num, den) = (self.input.number()?, self.input.number()?);
-            if num == 0 || den == 0 || num > 1 << 31 || den > 1 << 31 {
-                return Err(self.input.malformed("time base"));
-            }
-            self.time_bases.push((num, den));
-        }
-        self.frame_codes()?;
-        self.headers = 1;
-        let elided = self.input.number()?;
-        if elided > 127 {
-            return Err(self.input.malformed("number of elision headers"));
-        }
-        for _ in 0..elided {
-            let len = self.input.number()?;
-            self.input.skip(len.min(256))?;
-            self.headers += 1;
-        }
-        Ok(())
-    }
-
-    fn frame_codes(&mut self) -> Result<(), Fault> {
-        self.codes.clear();
-        let blank = FrameCode {
-            flags: INVALID,
-            pts_delta: 0,
-            stream: 0,
-            size_mul: 1,
-            size_lsb: 0,
-            reserved: 0,
-            header: 0,
-        };
-        let mut line = blank;
-        while self.codes.len() < 256 {
-            line.flags = self.input.number()?;
-            let fields = self.input.number()?;
-            let (mut count, mut size) = (None, 0);
-            line.reserved = 0;
-            for field in 0..fields.min(64) {
-                match field {
-                    0 => line.pts_delta = self.input.signed()?,
-                    1 => line.size_mul = self.input.number()?,
-                    2 => line.stream = self.input.number()?,
-                    3 => size = self.input.number()?,
-                    4 => line.reserved = self.input.number()?,
-                    5 => count = Some(self.input.number()?),
-                    6 => drop(self.input.signed()?),
-                    7 => line.header = self.input.number()?,
-                    _ => drop(self.input.number()?),
-                }
-            }
-            let count = count.or(line.size_mul.checked_sub(size));
-            let Some(count @ 1..=256) = count else {
-                return Err(self.input.malformed("table of frame codes"));
-            };
-            for step in 0..count {
-                // `N` begins startcodes and is never a frame code; it takes no step.
-                if self.codes.len() == usize::from(b'N') {
-                    self.codes.push(blank);
-                }
-                if self.codes.len() < 256 {
-                    self.codes.push(FrameCode { size_lsb: size.saturating_add(step), ..line });
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn stream_header(&mut self) -> Result<(), Fault> {
-        let (number, class) = (self.input.number()?, self.input.number()?);
-        if number != 0 || class > 1 {
-            return Err(self.input.malformed("stream 0 is neither video nor sound"));
-        }
-        let mut fourcc = [0; 4];
-        if self.input.number()? != 4 {
-            return Err(self.input.malformed("no four-character code"));
-        }
-        self.input.fill(&mut fourcc)?;
-        let time_base = self.input.number()?;
-        let msb_pts_shift = self.input.number()?;
-        if time_base >= self.time_bases.len() as u64 || msb_pts_shift > 16 {
-            return Err(self.input.malformed("stream header"));
-        }
-        for _ in ["max_pts_distance", "decode_delay", "stream_flags"] {
-            self.input.number()?;
-        }
-        let private = self.input.number()?;
-        self.input.skip(private.min(MAX_HEADER_BYTES))?;
-        let (first, second) = (self.input.number()?, self.input.number()?);
-        let shape = if class == 0 {
-            Shape::Video { width: first, height: second }
-        } else {
-            // The rate is a fraction, of which ffmpeg writes whole numbers.
-            Shape::Sound { rate_hz: first / second.max(1), channels: self.input.number()? }
-        };
-        let stream = Stream { fourcc, shape, time_base, msb_pts_shift: msb_pts_shift as u32 };
+        let stream = Stream::read(&mut self.input, self.main.time_bases.len())?;
         // Headers are repeated now and then; they may not change.
         if self.stream.is_some_and(|first| first != stream) {
             return Err(self.input.malformed("stream header changed"));
@@ -300,9 +151,9 @@ impl<R: Read> Reader<R> {
 
     fn syncpoint(&mut self) -> Result<(), Fault> {
         let coded = self.input.number()?;
-        let count = self.time_bases.len().max(1) as u64;
-        let base = self.time_bases.get((coded % count) as usize).copied();
-        let own = self.stream.and_then(|stream| self.time_bases.get(stream.time_base as usize).copied());
+        let count = self.main.time_bases.len().max(1) as u64;
+        let base = self.main.time_bases.get((coded % count) as usize).copied();
+        let own = self.stream.and_then(|stream| self.main.time_bases.get(stream.time_base as usize).copied());
         let (Some((num, den)), Some((to_num, to_den))) = (base, own) else {
             return Err(self.input.malformed("syncpoint before the headers"));
         };
@@ -314,7 +165,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn frame(&mut self, code: usize) -> Result<Frame, Fault> {
-        let (Some(&line), Some(own)) = (self.codes.get(code), self.stream) else {
+        let (Some(&line), Some(own)) = (self.main.codes.get(code), self.stream) else {
             return Err(self.input.malformed("frame before the headers"));
         };
         let mut flags = line.flags;
@@ -372,7 +223,7 @@ impl<R: Read> Reader<R> {
 
     /// Rounded down: ffmpeg moves times that do not rise by one tick of the file, which is finer.
     fn time(&self, pts: i64, stream: Stream, per_second: i128) -> Result<i64, Fault> {
-        let (num, den) = self.time_bases[stream.time_base as usize];
+        let (num, den) = self.main.time_bases[stream.time_base as usize];
         let ticks = (i128::from(pts) * i128::from(num) * per_second).div_euclid(i128::from(den));
         i64::try_from(ticks).map_err(|_| self.input.malformed("time out of range"))
     }

@@ -12,7 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::child::Child;
-use super::nut::{self, Shape};
+use super::nut;
+use super::nut_headers::Shape;
 use super::nut_input::Fault;
 use super::pipe::Pipe;
 use super::program::Program;

@@ -6,44 +6,14 @@
 //! memory stays below `Limits`. CRC-32 elements are not checked. Spec: RFC 8794 §6.
 #![forbid(unsafe_code)]
 
+use super::element::{Element, Limits};
+use super::leaf::Leaf;
 use super::{Error, vint};
 use crate::webm::ids::{self, Id};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 /// Longest ID of Matroska (EBMLMaxIDLength).
 const MAX_ID_LENGTH: usize = 4;
-
-/// What a parser may do at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Largest leaf that [`Leaf::bytes`] reads. Memory for it grows as the bytes arrive, to twice
-    /// this at most, so that a size that lies costs nothing.
-    pub payload_bytes: u64,
-    /// Masters that may lie in one another.
-    pub depth: usize,
-    /// Length of the whole input where it is known: an element that ends beyond is an error at once.
-    pub input_bytes: Option<u64>,
-}
-
-impl Default for Limits {
-    /// 64 MiB a leaf (an 8K frame coded without loss takes less), 16 deep, length unknown.
-    fn default() -> Self {
-        Self { payload_bytes: 64 << 20, depth: 16, input_bytes: None }
-    }
-}
-
-/// Place and extent of an element.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Element {
-    /// What it is.
-    pub id: Id,
-    /// Its first byte.
-    pub at_byte: u64,
-    /// First byte of its payload.
-    pub data_at_byte: u64,
-    /// Bytes of its payload; `None`: unknown.
-    pub size_bytes: Option<u64>,
-}
 
 /// What [`Parser::next`] found.
 #[derive(Debug)]
@@ -262,6 +232,27 @@ impl<R: Read> Parser<R> {
         if self.left > 0 { Err(self.truncated(&element, self.left)) } else { Ok(()) }
     }
 
+    /// Bytes of the current leaf that are not read yet.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads the rest of the current leaf, `element`.
+    pub(super) fn payload(&mut self, element: &Element) -> Result<Vec<u8>, Error> {
+        let (got, max) = (self.left, self.limits.payload_bytes);
+        if got > max {
+            let (id, at_byte) = (element.id, element.at_byte);
+            return Err(Error::Limit { id, at_byte, what: "payload size in bytes", got, max });
+        }
+        let mut bytes = Vec::with_capacity(got.min(1 << 20) as usize);
+        let read = (&mut self.input).take(got).read_to_end(&mut bytes);
+        let read = read.map_err(|source| Error::Io { at_byte: self.position, source })? as u64;
+        self.position += read;
+        self.left -= read;
+        self.leaf = None;
+        if read < got { Err(self.truncated(element, got - read)) } else { Ok(bytes) }
+    }
+
     fn truncated(&self, element: &Element, need: u64) -> Error {
         Error::Truncated { at_byte: element.at_byte, end: self.position, need, what: element.id.to_string() }
     }
@@ -286,99 +277,4 @@ impl<R: Read + Seek> Parser<R> {
 /// Whether `child` cannot lie in a `parent` of unknown size and therefore ends it (RFC 8794 §6.2).
 fn ends(parent: Id, child: Id) -> bool {
     matches!(child, ids::EBML | ids::SEGMENT) || parent == ids::CLUSTER && child.is_top_level()
-}
-
-/// An element whose payload can be read once. Dropped unread, it is skipped.
-#[derive(Debug)]
-pub struct Leaf<'a, R> {
-    parser: &'a mut Parser<R>,
-    element: Element,
-}
-
-impl<R: Read> Leaf<'_, R> {
-    /// Place and extent.
-    pub fn element(&self) -> Element {
-        self.element
-    }
-
-    /// What it is.
-    pub fn id(&self) -> Id {
-        self.element.id
-    }
-
-    /// The payload.
-    ///
-    /// # Errors
-    /// `Limit` when it is larger than [`Limits::payload_bytes`], `Truncated`, `Io`.
-    pub fn bytes(self) -> Result<Vec<u8>, Error> {
-        let Element { id, at_byte, .. } = self.element;
-        let parser = self.parser;
-        let (got, max) = (parser.left, parser.limits.payload_bytes);
-        if got > max {
-            return Err(Error::Limit { id, at_byte, what: "payload size in bytes", got, max });
-        }
-        let mut bytes = Vec::with_capacity(got.min(1 << 20) as usize);
-        let read = (&mut parser.input).take(got).read_to_end(&mut bytes);
-        let read = read.map_err(|source| Error::Io { at_byte: parser.position, source })? as u64;
-        parser.position += read;
-        parser.left -= read;
-        parser.leaf = None;
-        if read < got { Err(parser.truncated(&self.element, got - read)) } else { Ok(bytes) }
-    }
-
-    /// The payload as an unsigned integer of 0 to 8 bytes (none at all means 0).
-    ///
-    /// # Errors
-    /// As [`Leaf::bytes`]; `BadValue` for more than 8 bytes.
-    pub fn uint(self) -> Result<u64, Error> {
-        let bytes = self.number("an unsigned integer of 8 bytes or fewer", |length| length <= 8)?;
-        Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
-    }
-
-    /// The payload as a signed integer of 0 to 8 bytes (none at all means 0).
-    ///
-    /// # Errors
-    /// As [`Leaf::bytes`]; `BadValue` for more than 8 bytes.
-    pub fn sint(self) -> Result<i64, Error> {
-        let bytes = self.number("a signed integer of 8 bytes or fewer", |length| length <= 8)?;
-        let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) { -1 } else { 0 };
-        Ok(bytes.iter().fold(sign, |value, &byte| value << 8 | i64::from(byte)))
-    }
-
-    /// The payload as a float of 0, 4 or 8 bytes (none at all means 0).
-    ///
-    /// # Errors
-    /// As [`Leaf::bytes`]; `BadValue` for any other length.
-    pub fn float(self) -> Result<f64, Error> {
-        let bytes = self.number("a float of 0, 4 or 8 bytes", |length| matches!(length, 0 | 4 | 8))?;
-        if let Ok(bytes) = <[u8; 4]>::try_from(&bytes[..]) {
-            return Ok(f64::from(f32::from_be_bytes(bytes)));
-        }
-        Ok(<[u8; 8]>::try_from(&bytes[..]).map_or(0.0, f64::from_be_bytes))
-    }
-
-    /// The payload as UTF-8 text, up to the first zero byte (RFC 8794 §7.4 allows zero padding).
-    ///
-    /// # Errors
-    /// As [`Leaf::bytes`]; `BadValue` when it is not UTF-8.
-    pub fn string(self) -> Result<String, Error> {
-        let Element { id, at_byte, .. } = self.element;
-        let mut bytes = self.bytes()?;
-        let length = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
-        bytes.truncate(length);
-        String::from_utf8(bytes).map_err(|error| Error::BadValue {
-            id,
-            at_byte,
-            expected: "UTF-8 text",
-            got: error.utf8_error().to_string(),
-        })
-    }
-
-    fn number(self, expected: &'static str, fits: fn(u64) -> bool) -> Result<Vec<u8>, Error> {
-        let Element { id, at_byte, .. } = self.element;
-        match self.parser.left {
-            length if fits(length) => self.bytes(),
-            length => Err(Error::BadValue { id, at_byte, expected, got: format!("{length} bytes") }),
-        }
-    }
 }

@@ -1,18 +1,15 @@
-//! The small jobs around a step of the network on a GPU: `kernels/maps.cu`.
+//! The CUDA form of the jobs: `kernels/maps.cu`.
 //!
-//! ```text
-//! small ── cuts: state cleared after a cut ── step ── seam ── touch ──> A, b
-//! ```
-//! What each does is said in `lane::{cuts, wrap, touch}`, which are also their references. All is decided on the
-//! device: the host waits for nothing. A job that is not asked for costs nothing; looking for cuts is always asked
-//! for. Memory is taken once.
+//! All is decided on the device: the host waits for nothing. A job that is not asked for costs nothing; looking for cuts
+//! is always asked for. Memory is taken once.
 
+use std::sync::Arc;
+
+use super::MapTouch;
+use super::cuts::Limits;
 use crate::frame::Size;
 use crate::gpu::{Device, DeviceBuffer, Kernel, Stream};
-use crate::kernels;
-use crate::lane::cuts::Limits;
-use crate::lane::{Error, Touch};
-use std::sync::Arc;
+use crate::kernels::device::Error;
 
 /// Threads of a block of each of the jobs.
 const THREADS: u32 = 256;
@@ -76,21 +73,21 @@ struct TouchArgs {
 }
 const _: () = assert!(size_of::<TouchArgs>() == 88);
 
-/// What the maps of a lane are like.
+/// What the maps of frames are like.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct MapShape {
+pub struct MapShape {
     /// Views of a frame.
-    pub(super) eyes: usize,
+    pub eyes: usize,
     /// Of the maps, margins included.
-    pub(super) size: Size,
+    pub size: Size,
     /// Columns on either side that lie outside the eye.
-    pub(super) margin: usize,
+    pub margin: usize,
     /// Scale from an eye to the maps.
-    pub(super) ratio: f64,
+    pub ratio: f64,
 }
 
 /// The jobs with what they remember of the frame before.
-pub(super) struct Maps {
+pub struct MapsJob {
     shape: MapShape,
     cuts: Kernel,
     seam: Kernel,
@@ -103,7 +100,7 @@ pub(super) struct Maps {
 
 /// What it takes to change maps.
 struct Touching {
-    touch: Touch,
+    touch: MapTouch,
     /// Small matte, rows, finish.
     kernels: [Kernel; 3],
     /// The small matte, what it spreads to along rows, and what became of that of the frame before.
@@ -112,12 +109,12 @@ struct Touching {
     before: DeviceBuffer,
 }
 
-impl Maps {
+impl MapsJob {
     /// Takes memory for maps of a `shape` that are changed as `touch` says.
     ///
     /// # Errors
     /// When the device has not enough memory, or the shape is too large for the kernels.
-    pub(super) fn new(device: &Arc<Device>, shape: MapShape, touch: &Touch) -> Result<Self, Error> {
+    pub fn new(device: &Arc<Device>, shape: MapShape, touch: MapTouch) -> Result<Self, Error> {
         let MapShape { eyes, size, margin, .. } = shape;
         let (pixels, between) = (eyes * size.area(), size.width.saturating_sub(2 * margin));
         // Indices of pixels are 32 bits wide; a place at the seam has one thread, so the two sides must not overlap.
@@ -127,13 +124,13 @@ impl Maps {
             && 2 * margin <= between;
         if !sound {
             let (expected, got) = (vec![2, 2 * margin, size.height], vec![eyes, between, size.height]);
-            return Err(kernels::Error::Shape { what: "maps of a lane", expected, got }.into());
+            return Err(crate::kernels::Error::Shape { what: "maps of a frame", expected, got }.into());
         }
         let floats = |count: usize| DeviceBuffer::zeroed(device, count * 4);
         let touching = if touch.changes_maps() {
             let grown = if touch.grow_pixels == 0.0 { 0 } else { pixels };
             Some(Touching {
-                touch: *touch,
+                touch,
                 kernels: [
                     device.kernel("vrp_touch_matte", 0)?,
                     device.kernel("vrp_touch_rows", 0)?,
@@ -158,7 +155,7 @@ impl Maps {
     }
 
     /// Forgets the frame before.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.first = true;
     }
 
@@ -172,7 +169,7 @@ impl Maps {
     /// `small` must be `[eyes, 3, height, width]` floats on the device, aligned to floats, and the states device memory
     /// of the sizes told, aligned to four bytes; nothing may write the one or use the others until `stream` has run
     /// this. Both calls go to one stream.
-    pub(super) unsafe fn ahead(
+    pub unsafe fn ahead(
         &mut self,
         stream: &Stream,
         small: u64,
@@ -213,12 +210,7 @@ impl Maps {
     /// As [`Self::ahead`], which has been called for this frame with this `small`; `a` and `b` must be
     /// `[eyes, height, width, 4]` floats on the device, aligned to four of them, that nothing else uses until the
     /// stream has run this.
-    pub(super) unsafe fn behind(
-        &mut self,
-        stream: &Stream,
-        small: u64,
-        (a, b): (u64, u64),
-    ) -> Result<(), Error> {
+    pub unsafe fn behind(&mut self, stream: &Stream, small: u64, (a, b): (u64, u64)) -> Result<(), Error> {
         let first = std::mem::take(&mut self.first);
         let MapShape { eyes, size, margin, ratio } = self.shape;
         if margin > 0 {
@@ -266,7 +258,7 @@ impl Maps {
 
     /// The verdict on the newest frame; waits. For tests.
     #[cfg(test)]
-    pub(super) fn was_cut(&self, stream: &Stream) -> Result<bool, Error> {
+    pub(in crate::kernels) fn was_cut(&self, stream: &Stream) -> Result<bool, crate::gpu::Error> {
         let mut words = [0u32; TALLY_BYTES / 4];
         self.tally.download_sync(stream, &mut words)?;
         assert!(words[..TALLY_BYTES / 4 - 1].iter().all(|&word| word == 0), "sums are left: {words:?}");

@@ -4,8 +4,8 @@
 //! histogram changed too or the difference is very large. It looks at two neighbouring frames only, so a
 //! segment that is warmed up across a cut finds it as a run without segments does.
 //!
-//! Differences are added up in 65536ths, as integers, so that a GPU adds them in any order (`kernels/maps.cu`) and
-//! comes to the same verdict.
+//! Differences are added up in 65536ths, as integers, so that a GPU adds them in any order and comes to the same
+//! verdict.
 #![forbid(unsafe_code)]
 
 use crate::tensor::Tensor;
@@ -42,7 +42,7 @@ impl Limits {
 
 /// Compares each frame with the one before.
 #[derive(Debug, Default)]
-pub(super) struct Cuts {
+pub struct Cuts {
     /// Luma of all eyes of the frame before; empty ahead of the first.
     before: Vec<f32>,
     luma: Vec<f32>,
@@ -50,12 +50,12 @@ pub(super) struct Cuts {
 
 impl Cuts {
     /// Forgets the frame before.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.before.clear();
     }
 
     /// Whether `small`, `[eyes, 3, height, width]` in `[0, 1]`, is of another scene than the frame before.
-    pub(super) fn is_cut(&mut self, small: &Tensor) -> bool {
+    pub fn is_cut(&mut self, small: &Tensor) -> bool {
         let [eyes, _, height, width] = small.shape;
         self.luma.clear();
         for eye in 0..eyes {

@@ -1,54 +1,40 @@
-//! The small jobs on a GPU against what the CPU lane does: the same bits, for frame after frame, with cuts among
-//! them. States are cleared after a cut and else left alone, to the byte.
+//! The CUDA forms against the references: the same bits, for frame after frame, with cuts among them. States are cleared
+//! after a cut and else left alone, to the byte.
 
-use super::maps::{MapShape, Maps};
+use super::{Cuts, MapShape, MapTouch, MapsJob, TouchedMaps, close_seam, margin, pad};
 use crate::frame::Size;
-use crate::gpu::{Device, DeviceBuffer, Event, Stream};
+use crate::gpu::{DeviceBuffer, Event, Stream};
 use crate::kernels::fixtures::Random;
-use crate::lane::Touch;
-use crate::lane::cuts::Cuts;
-use crate::lane::touch::MapTouch;
-use crate::lane::wrap;
+use crate::kernels::rig::{cases, device};
 use crate::tensor::{Coefficients, Tensor};
 use proptest::prelude::*;
-use std::sync::{Arc, OnceLock};
 
-fn device() -> &'static Arc<Device> {
-    static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
-    DEVICE.get_or_init(|| Device::open(0).expect("the feature gpu-tests asks for a device"))
-}
-
-fn cases() -> ProptestConfig {
-    let limit = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(limit.unwrap_or(96).min(96)) }
-}
-
-/// What the CPU lane does around a step.
+/// What a lane on the CPU does around a step.
 #[derive(Default)]
 struct Reference {
     cuts: Cuts,
-    maps: MapTouch,
+    maps: TouchedMaps,
 }
 
 impl Reference {
     /// Ahead of the step: what the network sees, and whether that is of another scene.
-    fn ahead(&mut self, core: &Tensor, margin: usize, touch: &Touch) -> (Tensor, bool) {
+    fn ahead(&mut self, core: &Tensor, margin: usize, touch: MapTouch) -> (Tensor, bool) {
         let cut = self.cuts.is_cut(core);
         if cut && touch.changes_maps() {
             self.maps.reset();
         }
         let [eyes, channels, height, width] = core.shape;
         let mut padded = Tensor::zeros([eyes, channels, height, width + 2 * margin]);
-        wrap::pad(core, margin, &mut padded);
+        pad(core, margin, &mut padded);
         (padded, cut)
     }
 
-    fn behind(&mut self, shape: &MapShape, touch: &Touch, small: &Tensor, maps: &mut Coefficients) {
+    fn behind(&mut self, shape: &MapShape, touch: MapTouch, small: &Tensor, maps: &mut Coefficients) {
         if shape.margin > 0 {
-            wrap::close(maps, shape.margin);
+            close_seam(maps, shape.margin);
         }
         if touch.changes_maps() {
-            self.maps.apply(touch, shape.ratio, small, maps);
+            self.maps.apply(&touch, shape.ratio, small, maps);
         }
     }
 }
@@ -77,14 +63,14 @@ const STATE_GAP: usize = 64;
 const FULL: u8 = 0x5A;
 
 struct Rig {
-    maps: Maps,
+    maps: MapsJob,
     states: DeviceBuffer,
     stream: Stream,
 }
 
 impl Rig {
-    fn new(shape: MapShape, touch: &Touch) -> Self {
-        let maps = Maps::new(device(), shape, touch).unwrap();
+    fn new(shape: MapShape, touch: MapTouch) -> Self {
+        let maps = MapsJob::new(device(), shape, touch).unwrap();
         let room = STATES.iter().map(|bytes| bytes + STATE_GAP).sum::<usize>() + STATE_GAP;
         let states = DeviceBuffer::zeroed(device(), room).unwrap();
         Self { maps, states, stream: Stream::new(device()).unwrap() }
@@ -132,10 +118,10 @@ impl Rig {
     }
 }
 
-fn check(shape: MapShape, touch: Touch, frames: u64, seed: u64) -> usize {
+fn check(shape: MapShape, touch: MapTouch, frames: u64, seed: u64) -> usize {
     let MapShape { eyes, size, margin, .. } = shape;
     let core = [eyes, 3, size.height, size.width - 2 * margin];
-    let (mut rig, mut reference) = (Rig::new(shape, &touch), Reference::default());
+    let (mut rig, mut reference) = (Rig::new(shape, touch), Reference::default());
     let (mut random, mut scene, mut cuts) = (Random(seed), seed, 0);
     for frame in 0..frames {
         match random.next() % 6 {
@@ -146,7 +132,7 @@ fn check(shape: MapShape, touch: Touch, frames: u64, seed: u64) -> usize {
             }
             _ => {}
         }
-        let (small, expected_cut) = reference.ahead(&picture(core, scene, frame), margin, &touch);
+        let (small, expected_cut) = reference.ahead(&picture(core, scene, frame), margin, touch);
         let mut map = || {
             let count = eyes * 4 * size.area();
             let values = (0..count).map(|_| 2.0 * random.unit() - 0.8).collect();
@@ -156,7 +142,7 @@ fn check(shape: MapShape, touch: Touch, frames: u64, seed: u64) -> usize {
         let (cut, a, b) = rig.frame(&small, &maps);
         assert_eq!(cut, expected_cut, "frame {frame}");
         cuts += usize::from(cut);
-        reference.behind(&shape, &touch, &small, &mut maps);
+        reference.behind(&shape, touch, &small, &mut maps);
         for (name, got, expected) in [("A", a, interleave(&maps.a)), ("b", b, interleave(&maps.b))] {
             let off = got.iter().zip(&expected).position(|(got, expected)| got != expected);
             let found = off.map(|at| (at, got[at], expected[at]));
@@ -171,15 +157,15 @@ proptest! {
 
     #[test]
     #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
-    fn maps_are_those_of_the_cpu_lane_bit_for_bit(
+    fn maps_are_those_of_the_reference_bit_for_bit(
         eyes in 1usize..3, (width, height) in (1usize..90, 1usize..40), goes_round: bool,
         grow in prop::sample::select(vec![0.0f32, 0.4, 1.0, 2.7, 13.0, -0.4, -3.0, -8.5]),
         smooth in prop::sample::select(vec![0.0f32, 0.3, 0.95]), ratio in prop::sample::select(vec![1.0f64, 0.133]),
         seed: u64,
     ) {
-        let margin = if goes_round { wrap::margin(width) } else { 0 };
+        let margin = if goes_round { margin(width) } else { 0 };
         let shape = MapShape { eyes, size: Size::new(width + 2 * margin, height), margin, ratio };
-        let touch = Touch { grow_pixels: grow, smooth, ..Touch::default() };
+        let touch = MapTouch { grow_pixels: grow, smooth };
         check(shape, touch, 8, seed);
     }
 }
@@ -187,9 +173,9 @@ proptest! {
 /// As large as a lane has it, so that all blocks take part; among so many frames there are cuts and others.
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
-fn a_whole_stage_is_that_of_the_cpu_lane() {
+fn a_whole_stage_is_that_of_the_reference() {
     let shape = MapShape { eyes: 2, size: Size::new(512 + 64, 288), margin: 32, ratio: 0.133 };
-    let cuts = check(shape, Touch { grow_pixels: 12.0, smooth: 0.4, ..Touch::default() }, 24, 7);
+    let cuts = check(shape, MapTouch { grow_pixels: 12.0, smooth: 0.4 }, 24, 7);
     println!("{cuts} of 24 frames were cuts");
     assert!((1..20).contains(&cuts));
 }
@@ -198,9 +184,9 @@ fn a_whole_stage_is_that_of_the_cpu_lane() {
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn verdicts_at_the_limits_are_the_reference_s() {
-    let (size, touch) = (Size::new(64, 50), Touch::default());
+    let (size, touch) = (Size::new(64, 50), MapTouch::default());
     let shape = MapShape { eyes: 1, size, margin: 0, ratio: 1.0 };
-    let (mut rig, mut cuts, mut found) = (Rig::new(shape, &touch), Cuts::default(), [0, 0]);
+    let (mut rig, mut cuts, mut found) = (Rig::new(shape, touch), Cuts::default(), [0, 0]);
     let zeros = Tensor::zeros([1, 4, size.height, size.width]);
     let maps = Coefficients { a: zeros.clone(), b: zeros };
     for step in 0..200 {
@@ -235,7 +221,7 @@ fn shapes_that_cannot_be_are_refused() {
         MapShape { margin: 32, ..sound },
         MapShape { size: Size::new(64, 0), ..sound },
     ] {
-        assert!(Maps::new(device(), wrong, &Touch::default()).is_err(), "{wrong:?}");
+        assert!(MapsJob::new(device(), wrong, MapTouch::default()).is_err(), "{wrong:?}");
     }
 }
 
@@ -243,7 +229,7 @@ fn shapes_that_cannot_be_are_refused() {
 #[test]
 #[cfg_attr(not(feature = "gpu-tests"), ignore = "needs a CUDA device")]
 fn what_the_small_jobs_cost() {
-    let touched = |grow_pixels, smooth| Touch { grow_pixels, smooth, ..Touch::default() };
+    let touched = |grow_pixels, smooth| MapTouch { grow_pixels, smooth };
     for (name, margin, touch) in [
         ("cuts", 0, touched(0.0, 0.0)),
         ("cuts, seam", 32, touched(0.0, 0.0)),
@@ -254,7 +240,7 @@ fn what_the_small_jobs_cost() {
     ] {
         let size = Size::new(512 + 2 * margin, 512);
         let shape = MapShape { eyes: 2, size, margin, ratio: 512.0 / 3840.0 };
-        let mut rig = Rig::new(shape, &touch);
+        let mut rig = Rig::new(shape, touch);
         let floats = |count: usize| DeviceBuffer::zeroed(device(), count * size.area() * 4).unwrap();
         let (src, a, b) = (floats(6), floats(8), floats(8));
         let (ranges, stream) = (rig.ranges(), Stream::new(device()).unwrap());

@@ -22,7 +22,7 @@ pub fn margin(width: usize) -> usize {
 }
 
 /// Fills `padded`, `[eyes, channels, height, width + 2 * margin]`, from `core`, `[eyes, channels, height, width]`.
-pub(super) fn pad(core: &Tensor, margin: usize, padded: &mut Tensor) {
+pub fn pad(core: &Tensor, margin: usize, padded: &mut Tensor) {
     let width = core.shape[3];
     let rows = core.data.chunks_exact(width);
     for (from, to) in rows.zip(padded.data.chunks_exact_mut(width + 2 * margin)) {
@@ -32,8 +32,8 @@ pub(super) fn pad(core: &Tensor, margin: usize, padded: &mut Tensor) {
     }
 }
 
-/// Makes the answers at both sides of the seam one.
-pub(super) fn close(coefficients: &mut Coefficients, margin: usize) {
+/// Makes the answers at both sides of the seam one; rows are `margin` columns wider than an eye on either side.
+pub fn close_seam(coefficients: &mut Coefficients, margin: usize) {
     for map in [&mut coefficients.a, &mut coefficients.b] {
         let padded = map.shape[3];
         map.data.chunks_exact_mut(padded).for_each(|row| close_row(row, margin));
@@ -73,7 +73,7 @@ mod tests {
         let answer: Vec<f32> = (0..width + 2 * margin).map(|x| (x as f32 / 79.0).round()).collect();
         let map = Tensor::from_vec([1, 1, 1, width + 2 * margin], answer);
         let mut both = Coefficients { a: map.clone(), b: map.clone() };
-        close(&mut both, margin);
+        close_seam(&mut both, margin);
         let row = &both.a.data;
         assert_eq!(both.a, both.b);
         for step in 0..2 * margin {
