@@ -12,11 +12,18 @@ __device__ __forceinline__ unsigned window(const unsigned* words, int size, int 
     return __funnelshift_r(words[word], next, from & 31) & ((1u << count) - 1);
 }
 
-__device__ __forceinline__ bool any_near(const Shared& s, int row, int column) {
-    unsigned any = 0;
+// Marks own cells that have a visible one within reach, 32 of a row to a thread.
+__device__ __forceinline__ void mark_near(Shared& s) {
+    static_assert(OWN_H * WARPS <= OWN_W, "a thread for each word");
+    if (threadIdx.x >= OWN_H * WARPS) return;
+    const int row = threadIdx.x / WARPS, word = threadIdx.x % WARPS;
+    unsigned low = 0, high = 0;
 #pragma unroll
-    for (int dy = 0; dy <= 2 * REACH; ++dy) any |= window(s.seen[row + dy], WORDS, column, 2 * REACH + 1);
-    return any;
+    for (int dy = 0; dy <= 2 * REACH; ++dy) low |= s.seen[row + dy][word], high |= s.seen[row + dy][word + 1];
+    unsigned any = low;
+#pragma unroll
+    for (int dx = 1; dx <= 2 * REACH; ++dx) any |= __funnelshift_r(low, high, dx);
+    s.near[row][word] = any;
 }
 
 // Whether a cell of the ring may be visible. Most of those that a block asks for are not, since they lie beside empty
@@ -119,6 +126,8 @@ __device__ __noinline__ void bleed(const Args& p, Shared& s, const Staged& stage
         if (cell_alpha(cell.luma)) atomicOr(&s.seen[row][column >> 5], 1u << (column & 31));
     }
     __syncthreads();
+    mark_near(s);
+    __syncthreads();
     auto paint = [&](int row, int column, unsigned luma, unsigned u, unsigned v) {
         const int x = cx0 + column, y = cy0 + row;
         store2(p.y + (size_t)(2 * y) * p.y_pitch, x * 2, width, luma);
@@ -129,7 +138,7 @@ __device__ __noinline__ void bleed(const Args& p, Shared& s, const Staged& stage
     };
     for (unsigned empty = own & ~mine; empty; empty &= empty - 1) {
         const int row = __ffs(empty) - 1;
-        if (any_near(s, row, lane))
+        if (s.near[row][warp] >> (lane & 31) & 1)
             s.list[RING + atomicAdd(&s.listed[2], 1u)] = (unsigned short)(row << 8 | lane);
         else
             paint(row, lane, p.black, 128, 128);

@@ -11,7 +11,7 @@ constexpr int REACH = 2, OWN_W = 128, OWN_H = 16, ROWS = OWN_H + 2 * REACH, COLU
 constexpr int RING = 2 * REACH * (COLUMNS + OWN_H);  // cells around a block that its empty cells may need
 constexpr int WARPS = OWN_W / 32, WORDS = WARPS + 1;
 constexpr unsigned NOWHERE = 0x80000000u;  // a row of pixels that no eye has
-constexpr int SHARED_MAPS = 39360;
+constexpr int SHARED_MAPS = 39616;
 static_assert(OWN_W % 8 == 0 && OWN_H % 8 == 0 && OWN_H <= 32, "whole blocks of activity, a bit per row");
 
 // Two rows of pixels: the upper row of the maps for each, and how far below that the pixels lie.
@@ -56,6 +56,7 @@ struct Shared {
     CellRow cells[ROWS];
     unsigned solid[OWN_H][WARPS];  // own cells that are visible or not in the picture
     unsigned seen[ROWS][WORDS];    // all cells that are visible
+    unsigned near[OWN_H][WARPS];   // own cells that have a visible one within reach
     unsigned split;                // rows of cells that are not wholly in the eye whose maps are staged, as bits
     unsigned listed[3];            // cells in the list: of the ring, those of them that may be visible, of the block
     unsigned short list[RING + OWN_W * OWN_H];  // cells to be done, row * 256 + column: of the ring, then one of the others

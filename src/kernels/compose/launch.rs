@@ -51,7 +51,7 @@ const OWN_CELLS: [usize; 2] = [128, 16];
 const REACH: usize = 2;
 
 /// Shared memory of a block without its maps: `SHARED_MAPS` in the kernel.
-const SHARED_BYTES: usize = 39360;
+const SHARED_BYTES: usize = 39616;
 
 /// Bytes of a pixel of the maps.
 const MAP_BYTES: usize = 32;
