@@ -48,10 +48,12 @@ fn ten_minutes_take_as_much_as_one() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let peaks = [1, 10].map(|minutes| {
+    // How the work of two lanes falls together is chance, of which a longer run has more: a minute may try ten times.
+    let peaks = [(1, 10), (10, 1)].map(|(minutes, times)| {
         let clip = folder.path().join(format!("{minutes}_sbs.mp4"));
         make(&clip, 60 * minutes);
-        peak(&clip, &clip.with_extension("webm"))
+        let runs = (0..times).map(|run| peak(&clip, &folder.path().join(format!("{minutes}_{run}.webm"))));
+        runs.max().unwrap()
     });
     eprintln!("{test}: {} KiB and {} KiB", peaks[0], peaks[1]);
     assert!(peaks[0] > 10_000, "{peaks:?}");
